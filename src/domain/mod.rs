@@ -1,0 +1,11 @@
+//! The rules, pure: state machines and arithmetic without clock, I/O, actor or random source.
+
+pub mod cell;
+pub mod driver;
+pub mod eta;
+pub mod fix;
+pub mod geo;
+pub mod ids;
+pub mod matching;
+pub mod order;
+pub mod time;

@@ -1,0 +1,4 @@
+//! The wire: the only JSON a client sees, with its problem codes and close codes.
+
+pub mod problem;
+pub mod time;
