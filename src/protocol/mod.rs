@@ -1,4 +1,8 @@
 //! The wire: the only JSON a client sees, with its problem codes and close codes.
 
+pub mod fix;
+pub mod inbound;
+pub mod order;
+pub mod outbound;
 pub mod problem;
 pub mod time;
