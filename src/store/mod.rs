@@ -203,6 +203,19 @@ pub enum OfferOutcome {
     Withdrawn,
 }
 
+impl OfferOutcome {
+    /// The text on the wire and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
 /// One offer of one order to one driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
