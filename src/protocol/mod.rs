@@ -1,4 +1,6 @@
 //! The wire: the only JSON a client sees, with its problem codes and close codes.
 
+pub mod identity;
+pub mod json;
 pub mod problem;
 pub mod time;
