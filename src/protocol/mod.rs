@@ -1,4 +1,5 @@
 //! The wire: the only JSON a client sees, with its problem codes and close codes.
 
+pub mod close;
 pub mod problem;
 pub mod time;
