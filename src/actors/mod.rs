@@ -1,3 +1,6 @@
 //! (to be written)
 
 pub mod outbox;
+
+#[cfg(test)]
+mod facts;

@@ -10,6 +10,9 @@
 
 mod pending;
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::ids::OrderId;
 use crate::protocol::close::CloseCode;
 use actix::Message;
@@ -146,15 +149,22 @@ impl Outbox {
 
     /// Wakes the session with [`Out::Poke`]: whatever is news lies elsewhere.
     pub fn poke(&self) -> bool {
-        self.push(|pending| pending.poke = true)
+        self.push(|pending| {
+            pending.poke = true;
+            true
+        })
     }
 
     /// Asks for a heartbeat.
     pub fn ping(&self) -> bool {
-        self.push(|pending| pending.ping = true)
+        self.push(|pending| {
+            pending.ping = true;
+            true
+        })
     }
 
-    /// Ends the session once what is here has been sent. Nothing is taken in after it; the first close counts.
+    /// Ends the session once what is here has been sent. Nothing is taken in after it; the first close counts, and
+    /// answers `true`.
     ///
     /// `reason` goes to the client and is cut at 123 bytes.
     pub fn close(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) -> bool {
@@ -210,20 +220,17 @@ impl Outbox {
         OutboxState { ringing: self.is_ringing(), dead: self.dead.load(Ordering::Acquire), ..contents }
     }
 
-    fn push(&self, write: impl FnOnce(&mut Pending)) -> bool {
+    /// Writes under the lock, then wakes. `write` answers whether it took the thing in; when it did not, it has closed
+    /// the outbox, which must be announced too.
+    fn push(&self, write: impl FnOnce(&mut Pending) -> bool) -> bool {
         if self.dead.load(Ordering::Acquire) {
             return false;
         }
-        let open = {
+        let taken_in = {
             let mut pending = self.pending.lock();
-            if pending.is_closed() {
-                return false;
-            }
-            write(&mut pending);
-            !pending.is_closed()
+            !pending.is_closed() && write(&mut pending)
         };
-        // A push that has just closed it (an overflow) must still be announced.
-        self.ring() && open
+        self.ring() && taken_in
     }
 
     /// Wakes the session unless it has been woken already. False when it is gone.

@@ -47,7 +47,7 @@ impl Pending {
         !matches!(self.close, Closing::Open)
     }
 
-    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) {
+    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) -> bool {
         if let Some(slot) = self.latest.iter_mut().find(|slot| slot.order == *order) {
             slot.text = text;
             slot.read_at = read_at;
@@ -55,37 +55,41 @@ impl Pending {
         } else {
             self.latest.push(Latest { order: order.clone(), text, read_at, replaced: 0 });
         }
+        true
     }
 
     pub(super) fn clear_latest(&mut self, order: &OrderId) {
         self.latest.retain(|slot| slot.order != *order);
     }
 
-    pub(super) fn put_event(&mut self, event: Event) {
+    pub(super) fn put_event(&mut self, event: Event) -> bool {
         if self.events.len() >= OUTBOX_MAX_EVENTS {
-            self.overflow("order events were not read");
-        } else {
-            self.events.push_back(event);
+            return self.overflow("order events were not read");
         }
+        self.events.push_back(event);
+        true
     }
 
-    pub(super) fn put_ack(&mut self, up_to: i64, conflated: &[i64]) {
+    pub(super) fn put_ack(&mut self, up_to: i64, conflated: &[i64]) -> bool {
         if self.conflated.len() + conflated.len() > CONFLATED_MAX_WAITING {
-            self.overflow("acks were not read");
-        } else {
-            self.ack = self.ack.max(Some(up_to));
-            self.conflated.extend_from_slice(conflated);
+            return self.overflow("acks were not read");
         }
+        self.ack = self.ack.max(Some(up_to));
+        self.conflated.extend_from_slice(conflated);
+        true
     }
 
-    pub(super) fn close(&mut self, code: CloseCode, reason: Cow<'static, str>) {
+    pub(super) fn close(&mut self, code: CloseCode, reason: Cow<'static, str>) -> bool {
         self.close = Closing::Due(code, reason);
+        true
     }
 
     /// Nobody reads: what waits is worth less than the memory, and the client resumes from what it has.
-    fn overflow(&mut self, reason: &'static str) {
+    /// Answers `false`: what came was not taken in.
+    fn overflow(&mut self, reason: &'static str) -> bool {
         *self = Pending::default();
         self.close(CloseCode::SlowReader, Cow::Borrowed(reason));
+        false
     }
 
     pub(super) fn take_into(&mut self, taken: &mut Vec<Out>) {

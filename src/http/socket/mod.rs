@@ -23,6 +23,9 @@ mod tick;
 mod upgrade;
 mod warden;
 
+#[cfg(test)]
+mod tests;
+
 pub use rails::Rails;
 pub use rails::RailsState;
 pub use rails::Timings;

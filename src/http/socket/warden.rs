@@ -1,8 +1,8 @@
 //! Watches every connection of one thread from outside the actors, and ends those that break the rails.
 //!
 //! One a thread. It never touches a connection of another thread: that is what makes the raw descriptor in `Conn`
-//! sound. Each connection is looked at once a second, a fiftieth of them every 20 ms: looking at 20,000 at once takes
-//! 2 ms, which every update on the thread would feel.
+//! sound. Each connection is looked at at least once a second, a fiftieth of them every 20 ms: looking at 20,000 at
+//! once takes 2 ms, which every update on the thread would feel.
 
 use super::conn::Conn;
 use super::rails::Eviction;
@@ -24,7 +24,7 @@ use tokio::time::MissedTickBehavior;
 
 /// Between two slices of a sweep.
 const SLICE: Duration = Duration::from_millis(20);
-/// Slices of a whole sweep: each connection is visited once a second.
+/// Slices of a whole sweep: each connection is visited at least once a second.
 const SLICES: usize = 50;
 /// How long a drained client is told to wait before it reconnects.
 const RETRY_MS: Range<u64> = 500..1_500;
@@ -177,17 +177,30 @@ impl Warden {
 }
 
 /// Woken, and the body not polled since, for `limit`. Not "has not been polled for long": an idle session is that the
-/// moment something is pushed.
+/// moment something is pushed. Nor "woken whenever one looks": so is a session in the thick of the news.
 fn is_stalled(conn: &Conn, outbox: &Outbox, now: Tick, limit: Duration) -> bool {
-    if !outbox.is_ringing() {
-        conn.stuck.set(None);
-        return false;
-    }
-    match conn.stuck.get() {
-        Some((since, polls)) if polls == conn.polls.get() => now.since(since) >= limit,
-        _ => {
-            conn.stuck.set(Some((now, conn.polls.get())));
-            false
-        }
+    let stuck = stuck_since(conn.stuck.get(), outbox.is_ringing(), conn.polls.get(), now);
+    conn.stuck.set(stuck);
+    stuck.is_some_and(|(since, _)| now.since(since) >= limit)
+}
+
+/// Since when the session has been woken with the body at this poll count: as `before`, unless it has moved.
+fn stuck_since(before: Option<(Tick, u64)>, woken: bool, polls: u64, now: Tick) -> Option<(Tick, u64)> {
+    woken.then(|| before.filter(|(_, polls_then)| *polls_then == polls).unwrap_or((now, polls)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stuck_is_woken_without_a_poll_and_nothing_else() {
+        let start = Tick::default();
+        let at = |seconds| start.after(Duration::from_secs(seconds));
+        let began = stuck_since(None, true, 7, at(1));
+        assert_eq!(began, Some((at(1), 7)));
+        assert_eq!(stuck_since(began, true, 7, at(9)), Some((at(1), 7)), "still the same poll: since then");
+        assert_eq!(stuck_since(began, true, 8, at(9)), Some((at(9), 8)), "polled and woken again: anew");
+        assert_eq!(stuck_since(began, false, 7, at(9)), None, "nothing to send is no stall");
     }
 }
