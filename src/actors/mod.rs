@@ -16,3 +16,6 @@ pub mod recorder;
 pub mod steward;
 pub mod watch;
 pub mod world;
+
+#[cfg(test)]
+mod facts;

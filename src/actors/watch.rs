@@ -67,11 +67,9 @@ impl Audience {
         });
     }
 
-    /// Replaces the newest frame about the order for everybody, and counts them.
-    fn latest(&self, order_id: &OrderId, text: &ByteString, read_at: Instant) -> usize {
-        let mut members = self.members.lock();
-        members.retain(|member| member.outbox.latest(order_id, text.clone(), read_at));
-        members.len()
+    /// Replaces the newest frame about the order for everybody.
+    fn latest(&self, order_id: &OrderId, text: &ByteString, read_at: Instant) {
+        self.members.lock().retain(|member| member.outbox.latest(order_id, text.clone(), read_at));
     }
 
     fn clear_latest(&self, order_id: &OrderId) {
@@ -107,8 +105,8 @@ struct State {
 /// What became of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pushed {
-    /// It lies in this many outboxes.
-    Sent(usize),
+    /// It lies in the outbox of everybody who follows.
+    Sent,
     /// Too soon after the last one: try again then.
     Later(Millis),
     /// Not newer than what was sent, or no lease.
@@ -184,7 +182,8 @@ impl Watch {
         state.pushed_at = Some(now);
         state.told = Told::Position;
         // Under the lock, so that a revocation on another thread comes before or after it, never in between.
-        Pushed::Sent(self.audience.latest(&self.order_id, &frame, read_at))
+        self.audience.latest(&self.order_id, &frame, read_at);
+        Pushed::Sent
     }
 
     /// Shows one member where the driver is now, whatever the others have seen.

@@ -3,6 +3,8 @@
 //! Knows nothing of actix: `http::problem` turns a [`Problem`] into a response and adds the request id.
 //! A detail is written for the person who called; what the log needs to know is logged where it happened.
 
+use crate::domain::fix::Flag;
+use crate::domain::fix::Refusal;
 use serde::Serialize;
 use std::fmt;
 
@@ -83,6 +85,28 @@ codes! {
     Teleport = "teleport", 422, "Teleport", "No vehicle moves this fast: kept with a flag, not shown.";
     Inaccurate = "inaccurate", 422, "Inaccurate", "The accuracy is worse than 100 m: kept with a flag, not shown.";
     NullIsland = "null_island", 422, "Null island", "A position of exactly (0,0) is a device without a fix: kept with a flag, not shown.";
+}
+
+impl From<Refusal> for Code {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::OutOfRange => Self::OutOfRange,
+            Refusal::Malformed => Self::Malformed,
+            Refusal::BadTime => Self::BadTime,
+            Refusal::Duplicate => Self::Duplicate,
+        }
+    }
+}
+
+impl From<Flag> for Code {
+    fn from(flag: Flag) -> Self {
+        match flag {
+            Flag::Late => Self::Late,
+            Flag::Teleport => Self::Teleport,
+            Flag::Inaccurate => Self::Inaccurate,
+            Flag::NullIsland => Self::NullIsland,
+        }
+    }
 }
 
 impl fmt::Display for Code {

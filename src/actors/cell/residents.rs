@@ -76,20 +76,14 @@ impl Cell {
         }
         let (now, interval_ms) = (clock::now(), self.world.tuning.push_interval_ms);
         let mut next: Option<Millis> = None;
-        let mut sent = 0;
         resident.watches.retain(|watch| match watch.push(&resident.fix, resident.read_at, now, interval_ms) {
-            Pushed::Sent(count) => {
-                sent += count;
-                true
-            }
             Pushed::Later(due) => {
                 next = Some(next.map_or(due, |earlier| earlier.min(due)));
                 true
             }
-            Pushed::Nothing => true,
+            Pushed::Sent | Pushed::Nothing => true,
             Pushed::Over => false,
         });
-        self.world.metrics.fixes_pushed(sent);
         if let Some(due) = next.filter(|_| !resident.push_due) {
             resident.push_due = true;
             let wait = Duration::from_millis(u64::try_from(due.since(now)).unwrap_or(0));
@@ -199,7 +193,7 @@ impl Handler<FixArrived> for Cell {
             }
         }
         self.push_all(&driver_id, ctx);
-        self.world.metrics.fix_handled(message.read_at.elapsed());
+        self.world.metrics.fix_handling.observe(message.read_at.elapsed());
         self.report(driver_id, ctx);
     }
 }

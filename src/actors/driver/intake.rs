@@ -61,7 +61,7 @@ impl DriverActor {
     ) -> Taken {
         let now = clock::now();
         self.heard_at = now;
-        self.world.metrics.fix_received();
+        self.world.metrics.fixes_received.inc();
         let fix = match fix {
             Ok(fix) => fix,
             Err(unreadable) => {
@@ -75,7 +75,7 @@ impl DriverActor {
                 Taken::Refused(refusal)
             }
             Verdict::Flagged(flag) => {
-                self.world.metrics.fix_flagged(flag);
+                self.world.metrics.fix_flagged(flag.into());
                 self.record(&fix, Some(flag), now);
                 Taken::Flagged(flag)
             }
@@ -93,7 +93,7 @@ impl DriverActor {
     }
 
     fn refuse(&mut self, seq: Option<i64>, refusal: Refusal) {
-        self.world.metrics.fix_refused(refusal);
+        self.world.metrics.fix_refused(refusal.into());
         match (seq, refusal) {
             (Some(_), Refusal::Duplicate) => self.ledger.repeated(),
             (Some(seq), _) => self.ledger.refused(seq),
@@ -129,7 +129,7 @@ impl DriverActor {
         if older.stored {
             return;
         }
-        self.world.metrics.fix_conflated();
+        self.world.metrics.fixes_conflated.inc();
         if let Some(seq) = older.fix.seq {
             self.ledger.conflated(seq);
         }
