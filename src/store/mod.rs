@@ -305,9 +305,10 @@ pub struct TrackQuery {
 
 /// Orders, their events and the offers made for them.
 pub trait OrderStore: Send + Sync {
-    /// Stores a new order with its first event, and claims the idempotency key in the same transaction.
+    /// Stores a new order with its first event, and claims the idempotency key in the same transaction. [`Conflict::OrderChanged`] when
+    /// there is an order of that id already.
     fn order_insert(&self, order: Order, event: OrderEvent, claim: Option<Claim>) -> StoreFuture<'_, Placed>;
-    /// Records the first answer given under a claimed key.
+    /// Records the first answer given under a claimed key; a later one changes nothing. [`StoreError::NotFound`] when the key is gone.
     fn order_answer(&self, claim: Claim, answer: Answer) -> StoreFuture<'_, ()>;
     /// One order.
     fn order_fetch(&self, order_id: OrderId) -> StoreFuture<'_, Option<Order>>;
@@ -327,11 +328,12 @@ pub trait OrderStore: Send + Sync {
     fn order_events(&self, order_id: OrderId, after: i64) -> StoreFuture<'_, Vec<OrderEvent>>;
     /// The right to watch, for many orders at once. Orders that do not exist are left out.
     fn orders_watch_state(&self, order_ids: Vec<OrderId>) -> StoreFuture<'_, Vec<WatchState>>;
-    /// Stores an offer. [`Conflict::DriverBusy`] when the driver has another open offer that has not lapsed.
+    /// Stores an offer. [`Conflict::DriverBusy`] when the driver has another open offer that has not lapsed, [`Conflict::OrderChanged`]
+    /// when the order is not searching any more.
     fn offer_insert(&self, offer: Offer) -> StoreFuture<'_, ()>;
     /// One offer.
     fn offer_fetch(&self, offer_id: OfferId) -> StoreFuture<'_, Option<Offer>>;
-    /// Closes an open offer; one that is closed already is left as it is and `false` comes back.
+    /// Closes an open offer; one that is closed already is left as it is and `false` comes back. [`StoreError::NotFound`] when unknown.
     fn offer_close(&self, change: OfferChange) -> StoreFuture<'_, bool>;
     /// Who has declined an order or let its offer lapse since it last began searching.
     fn offer_refusals(&self, order_id: OrderId, since: Millis) -> StoreFuture<'_, Vec<DriverId>>;
@@ -343,7 +345,8 @@ pub trait OrderStore: Send + Sync {
 pub trait DriverStore: Send + Sync {
     /// All that a driver actor needs to begin.
     fn driver_load(&self, driver_id: DriverId, now: Millis) -> StoreFuture<'_, DriverState>;
-    /// Stores a driver whose version is one above the stored one (0 when new), else [`Conflict::DriverChanged`].
+    /// Stores a driver whose version is one above the stored one (which counts as 0 when there is none), else
+    /// [`Conflict::DriverChanged`].
     fn driver_save(&self, driver: Driver) -> StoreFuture<'_, ()>;
     /// Drivers whose newest fix is not older than `since`, for rebuilding the live index after a start.
     fn drivers_seen_since(&self, since: Millis) -> StoreFuture<'_, Vec<DriverId>>;
