@@ -24,14 +24,14 @@ where
     actor.try_send(message).is_ok()
 }
 
-/// Sends a message and waits for the answer, for a bounded time.
-pub async fn ask<A, M>(actor: &Addr<A>, message: M) -> Result<M::Result, NoAnswer>
+/// Sends a message now and waits for the answer, for a bounded time. Two calls in a row reach the actor in their order.
+pub fn ask<A, M>(actor: &Addr<A>, message: M) -> impl Future<Output = Result<M::Result, NoAnswer>> + use<A, M>
 where
     A: Actor + Handler<M>,
     A::Context: ToEnvelope<A, M>,
-    M: Message + Send + 'static,
+    M: Message + Send + Unpin + 'static,
     M::Result: Send,
 {
-    let deadline = Duration::from_millis(ASK_TIMEOUT_MS);
-    actor.send(message).timeout(deadline).await.map_err(|_| NoAnswer)
+    let request = actor.send(message).timeout(Duration::from_millis(ASK_TIMEOUT_MS));
+    async move { request.await.map_err(|_| NoAnswer) }
 }

@@ -13,9 +13,14 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// From a socket session: this driver is connected here now. An older session is closed with 4409.
+/// From a socket session that is about to begin: what does it greet its driver with?
 #[derive(Message)]
-#[rtype(result = "Attached")]
+#[rtype(result = "Greeting")]
+pub struct GetGreeting;
+
+/// From a socket session that has greeted its driver: it is heard from now on. An older session is closed with 4409.
+#[derive(Message)]
+#[rtype(result = "()")]
 pub struct AttachSession {
     /// The session's number; higher is newer.
     pub session: u64,
@@ -25,7 +30,7 @@ pub struct AttachSession {
 
 /// What a new session greets its driver with.
 #[derive(Debug, Clone, Copy)]
-pub struct Attached {
+pub struct Greeting {
     /// The highest `seq` seen.
     pub last_seq: Option<i64>,
     /// The status seen outside.

@@ -9,10 +9,11 @@ mod messages;
 mod offering;
 
 pub use messages::AttachSession;
-pub use messages::Attached;
 pub use messages::DetachSession;
 pub use messages::EndOffer;
 pub use messages::FixesStored;
+pub use messages::GetGreeting;
+pub use messages::Greeting;
 pub use messages::MakeOffer;
 pub use messages::OrderChanged;
 pub use messages::ReloadDriver;
@@ -238,22 +239,28 @@ impl Actor for DriverActor {
     }
 }
 
-impl Handler<AttachSession> for DriverActor {
-    type Result = MessageResult<AttachSession>;
+impl Handler<GetGreeting> for DriverActor {
+    type Result = MessageResult<GetGreeting>;
 
-    fn handle(&mut self, message: AttachSession, _ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, _message: GetGreeting, _ctx: &mut Context<Self>) -> Self::Result {
         self.heard_at = clock::now();
-        let is_newest = self.link.as_ref().is_none_or(|link| link.session < message.session);
-        if is_newest {
-            if let Some(older) = self.link.take() {
-                older.outbox.close(CloseCode::Replaced, "a newer connection of this driver took over");
-            }
-            self.link = Some(Link { session: message.session, outbox: message.outbox });
-            self.resend_offer();
-        } else {
-            message.outbox.close(CloseCode::Replaced, "a newer connection of this driver took over");
+        MessageResult(Greeting { last_seq: self.gate.last_seq(), status: self.status() })
+    }
+}
+
+impl Handler<AttachSession> for DriverActor {
+    type Result = ();
+
+    fn handle(&mut self, message: AttachSession, _ctx: &mut Context<Self>) {
+        const TOOK_OVER: &str = "a newer connection of this driver took over";
+        if self.link.as_ref().is_some_and(|link| link.session > message.session) {
+            message.outbox.close(CloseCode::Replaced, TOOK_OVER);
+            return;
         }
-        MessageResult(Attached { last_seq: self.gate.last_seq(), status: self.status() })
+        if let Some(older) = self.link.replace(Link { session: message.session, outbox: message.outbox }) {
+            older.outbox.close(CloseCode::Replaced, TOOK_OVER);
+        }
+        self.resend_offer();
     }
 }
 
