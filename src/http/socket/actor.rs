@@ -124,11 +124,12 @@ impl<S: Session> Socket<S> {
                     self.call(ctx, |session, sink| session.wrote(sink, Written::Event { order, seq }));
                 }
             }
-            Out::Latest(Latest { order, text, read_at, replaced }) => {
-                ctx.text(text);
-                let written = Written::Latest { order, read_at, replaced };
-                self.call(ctx, |session, sink| session.wrote(sink, written));
-            }
+            Out::Latest(Latest { order, text, read_at, replaced }) => self.call(ctx, |session, sink| {
+                if session.may_see(&order) {
+                    sink.text(text);
+                    session.wrote(sink, Written::Latest { order, read_at, replaced });
+                }
+            }),
             Out::Poke => self.call(ctx, S::poked),
             Out::Close(code, reason) => self.end(ctx, code, &reason),
         }

@@ -97,6 +97,7 @@ impl Conn {
     pub(super) fn upgrade(&self, outbox: Arc<Outbox>) {
         // HTTP/1.1 cannot upgrade one connection twice.
         let _ = self.outbox.set(outbox);
+        self.last_in.set(tick());
         self.pinged.set(tick());
     }
 
@@ -139,5 +140,36 @@ impl Conn {
             return false;
         }
         socket.set_linger(Some(Duration::ZERO)).is_ok() && socket.shutdown(Shutdown::Both).is_ok()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::net::TcpStream;
+
+    #[test]
+    fn a_record_that_outlived_its_connection_resets_no_other() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            (client, listener.accept().unwrap().0)
+        };
+        let (_client, first) = connect();
+        let (mut other_client, mut other) = connect();
+        let mut record = Conn::adopt(&first, Arc::default()).unwrap();
+        drop(first);
+        // As if the kernel had given the descriptor to the next connection; other tests may have got the real one.
+        record.fd = other.as_raw_fd();
+
+        assert!(!record.reset());
+        other.write_all(b"alive").unwrap();
+        let mut heard = [0; 5];
+        other_client.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"alive");
     }
 }

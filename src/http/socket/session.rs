@@ -35,6 +35,12 @@ pub trait Session: Sized + Unpin + 'static {
     /// copy what is kept.
     fn text(&mut self, sink: &mut Sink<'_, Self>, text: ByteString);
 
+    /// Asked right before the newest frame about `order` is written; `false` drops it. A producer that has not yet
+    /// heard that its watcher may see no more can write into the outbox once again: this is where that ends.
+    fn may_see(&self, _order: &OrderId) -> bool {
+        true
+    }
+
     /// A frame from the outbox has been put on its way.
     fn wrote(&mut self, _sink: &mut Sink<'_, Self>, _written: Written) {}
 

@@ -9,7 +9,8 @@ use std::time::Instant;
 #[actix_web::test]
 async fn a_drain_tells_each_of_200_sockets_when_to_come_back_and_spreads_it() {
     const SOCKETS: usize = 200;
-    let server = Server::start();
+    // Two threads, so two wardens.
+    let server = Server::on_threads(2, Timings::default());
     let mut clients = Vec::new();
     for _ in 0..SOCKETS {
         clients.push(Client::open(server.addr).await);

@@ -59,6 +59,10 @@ impl Server {
     }
 
     pub fn with(timings: Timings) -> Self {
+        Self::on_threads(1, timings)
+    }
+
+    pub fn on_threads(threads: usize, timings: Timings) -> Self {
         let rails = Arc::new(Rails::new(timings));
         let book = Arc::new(Book::default());
         let shared = web::Data::from(Arc::clone(&book));
@@ -69,7 +73,7 @@ impl Server {
                 .route("/ws", web::route().to(upgrade))
                 .route("/upload", web::post().to(|body: web::Bytes| async move { body.len().to_string() }))
         });
-        let server = tune(server, &rails, Duration::from_secs(1)).workers(1).bind("127.0.0.1:0").unwrap();
+        let server = tune(server, &rails, Duration::from_secs(1)).workers(threads).bind("127.0.0.1:0").unwrap();
         let addr = server.addrs()[0];
         let running = server.run();
         let handle = running.handle();
@@ -79,7 +83,7 @@ impl Server {
 }
 
 async fn upgrade(request: HttpRequest, payload: web::Payload, book: web::Data<Book>) -> HttpResponse {
-    let session = Echo { book: book.into_inner() };
+    let session = Echo { book: book.into_inner(), blind: false };
     open(&request, payload, session, MAX_BYTES).unwrap_or_else(refusal)
 }
 
@@ -93,6 +97,8 @@ fn refusal(error: OpenError) -> HttpResponse {
 
 struct Echo {
     book: Arc<Book>,
+    /// Once told so, positions are none of its client's business.
+    blind: bool,
 }
 
 impl Session for Echo {
@@ -106,11 +112,19 @@ impl Session for Echo {
             "panic in a task" => sink.spawn(async { panic!("a bug, on purpose") }, |_, _, ()| ()),
             "slowly" => sink.spawn(async { tokio::task::yield_now().await }, |_, sink, ()| sink.text("done")),
             "expire" => sink.expires_at(clock::now()),
+            "blind" => {
+                self.blind = true;
+                sink.text("blind");
+            }
             "leave" => sink.close(CloseCode::Forbidden, "é".repeat(100)),
             quiet if quiet.starts_with('-') => {}
             "never" => sink.spawn(std::future::pending::<()>(), |_, _, ()| ()),
             _ => sink.text(text),
         }
+    }
+
+    fn may_see(&self, _: &OrderId) -> bool {
+        !self.blind
     }
 
     fn wrote(&mut self, _: &mut Sink<'_, Self>, written: Written) {

@@ -16,12 +16,14 @@ async fn a_thawed_reader_gets_the_newest_after_little_that_is_old() {
     eventually("it is in", || server.rails.state().sockets == 1).await;
     let outbox = server.book.newest();
     let watched = order("o-1");
+    let mut pace = interval(Duration::from_millis(1));
     for number in 1..=PUSHES {
         assert!(push_position(&outbox, &watched, number));
         // Lets the session write each as long as it can.
-        tokio::task::yield_now().await;
         if number % 100 == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            pace.tick().await;
+        } else {
+            tokio::task::yield_now().await;
         }
     }
     assert_eq!(outbox.state().latest, 1, "the reader is held up, and one position waits");

@@ -1,4 +1,4 @@
-//! A bug in a session, and what else a session can do to its socket.
+//! What a session can do to its socket, a bug in it included.
 
 use super::client::*;
 use super::server::Server;
@@ -95,4 +95,19 @@ async fn the_session_learns_what_was_written_from_its_outbox() {
     let event = Written::Event { order: order("o-1"), seq: 7 };
     let latest = Written::Latest { order: order("o-1"), read_at, replaced: 0 };
     assert_eq!(*server.book.written.lock(), [event, latest]);
+}
+
+#[actix_web::test]
+async fn a_position_that_may_not_be_seen_any_more_is_not_written() {
+    let server = Server::start();
+    let mut client = Client::open(server.addr).await;
+    eventually("it is in", || server.rails.state().sockets == 1).await;
+    let outbox = server.book.newest();
+    client.text("blind").await;
+    assert_eq!(client.next_text().await, "blind");
+    // A producer that has not heard of it yet.
+    assert!(outbox.latest(&order("o-1"), "where you must not look".into(), Instant::now()));
+    outbox.poke();
+    assert_eq!(client.next_text().await, "poked");
+    assert!(server.book.written.lock().is_empty());
 }
