@@ -186,6 +186,15 @@ impl Config {
             Ok(_) | Err(Refused) => Err(reader.problems),
         }
     }
+
+    /// Gives a development server its own secret, kept in the data folder, unless one is configured.
+    pub fn ensure_dev_secret(&mut self) -> Result<(), ConfigProblem> {
+        if self.dev && self.identity.secret.is_none() {
+            let made = secret::dev_secret(&self.data);
+            self.identity.secret = Some(made.map_err(|reason| ConfigProblem::new("the development secret", reason))?);
+        }
+        Ok(())
+    }
 }
 
 /// A value could not be read; the reason is already among the reader's problems.
@@ -244,7 +253,10 @@ fn read_all(reader: &mut Reader<'_>, dev: bool) -> Result<Config, Refused> {
     let limits = read_limits(reader);
     refuse_unbuilt(reader);
     if dev {
-        for (key, address) in [("listen", listen.as_ref().ok()), ("metrics_listen", metrics_listen.as_ref().ok().and_then(Option::as_ref))] {
+        for (key, address) in [
+            ("listen", listen.as_ref().ok()),
+            ("metrics_listen", metrics_listen.as_ref().ok().and_then(Option::as_ref)),
+        ] {
             if address.is_some_and(|address| !address.ip().is_loopback()) {
                 reader.refuse(key, "must be a loopback address with --dev, such as 127.0.0.1:8080");
             }
@@ -434,4 +446,5 @@ fn policy(text: &str) -> Result<DispatchPolicy, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -163,6 +163,11 @@ impl Session for CustomerSession {
         }
     }
 
+    /// A push may have been on its way when the client turned away from the order.
+    fn may_see(&self, order: &OrderId) -> bool {
+        self.orders.contains_key(order)
+    }
+
     /// An order's actor is gone: subscribe again, from where the client has been told.
     fn poked(&mut self, sink: &mut Sink<'_, Self>) {
         let orders: Vec<(OrderId, Option<i64>)> = self.orders.iter().map(|(id, told)| (id.clone(), *told)).collect();
