@@ -9,9 +9,13 @@ use actix_web::web;
 use std::time::Duration;
 
 fn live_token(subject: &str) -> String {
+    token_of(subject, Role::Customer)
+}
+
+fn token_of(subject: &str, role: Role) -> String {
     let signer = Signer::new(&Secret::parse(SECRET).unwrap());
     let ttl = Duration::from_secs(60);
-    let grant = Grant { role: Role::Customer, subject: subject.into(), ttl, merchant_id: None };
+    let grant = Grant { role, subject: subject.into(), ttl, merchant_id: None };
     signer.mint(&grant, crate::clock::now()).unwrap()
 }
 
@@ -75,6 +79,9 @@ fn row_9_an_upgrade_may_carry_its_token_as_one_subprotocol() {
     let header = |token: &str| vec![("authorization".to_owned(), format!("Bearer {token}"))];
     let different = [offer(format!("beeline.v1, bearer.{mine}")).to_vec(), header(&yours)].concat();
     assert_eq!(ask(different).unwrap_err().code, Code::Unauthorized);
+    let promoted = header(&token_of("c-1", Role::Operator));
+    let other_role = [offer(format!("beeline.v1, bearer.{mine}")).to_vec(), promoted].concat();
+    assert_eq!(ask(other_role).unwrap_err().code, Code::Unauthorized);
     let same = [offer(format!("beeline.v1, bearer.{mine}")).to_vec(), header(&live_token("c-1"))].concat();
     assert_eq!(ask(same).unwrap().subject, "c-1");
     let one_bad = [offer("beeline.v1, bearer.x.y.z".into()).to_vec(), header(&mine)].concat();
