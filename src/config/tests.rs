@@ -3,6 +3,7 @@
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

@@ -3,9 +3,14 @@
 
 use super::instruments::ByLabel;
 use super::instruments::Histogram;
+use super::labels::AuthLabels;
+use super::labels::Eviction;
+use super::labels::FIX_CODES;
+use super::labels::RequestLabels;
+use super::labels::RouteLabels;
+use super::labels::place_of;
 use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -31,76 +36,6 @@ const FINE_US: &[u64] = &[
 const COARSE_US: &[u64] = &[
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
 ];
-
-/// What can be said of a fix, as the labels of its counters; the first also stands for every other code.
-const FIX_CODES: [Code; 8] = [
-    Code::Malformed,
-    Code::OutOfRange,
-    Code::BadTime,
-    Code::Duplicate,
-    Code::Late,
-    Code::Teleport,
-    Code::Inaccurate,
-    Code::NullIsland,
-];
-
-/// Why the server ended a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Eviction {
-    /// A newer connection of the same driver (4409).
-    Replaced,
-    /// The token ended or was revoked (4401).
-    Token,
-    /// No longer allowed (4403).
-    Forbidden,
-    /// Nothing heard for two heartbeats (4408).
-    Silent,
-    /// More order events waiting than the outbox holds (4413).
-    SlowReader,
-    /// Reads nothing at all: reset.
-    Stalled,
-    /// Too many messages (4429).
-    TooMany,
-    /// Broke the protocol (1002, 1003, 1007, 1008, 1009).
-    Protocol,
-    /// The node is going away (1012).
-    Draining,
-    /// A bug of ours (1011).
-    Internal,
-}
-
-impl Eviction {
-    const ALL: [(Eviction, &str); 10] = [
-        (Eviction::Replaced, "replaced"),
-        (Eviction::Token, "token"),
-        (Eviction::Forbidden, "forbidden"),
-        (Eviction::Silent, "silent"),
-        (Eviction::SlowReader, "slow_reader"),
-        (Eviction::Stalled, "stalled"),
-        (Eviction::TooMany, "too_many"),
-        (Eviction::Protocol, "protocol"),
-        (Eviction::Draining, "draining"),
-        (Eviction::Internal, "internal"),
-    ];
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AuthLabels {
-    alg: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    route: String,
-    method: &'static str,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RouteLabels {
-    route: String,
-}
 
 /// The instruments, each cheap to clone and safe to record from anywhere.
 #[derive(Debug)]
@@ -201,11 +136,6 @@ fn count(counters: &ByLabel<Counter>, index: usize) {
     if let Some(counter) = counters.at(index) {
         counter.inc();
     }
-}
-
-/// Eight comparisons of one byte: cheaper than any table.
-fn place_of(code: Code) -> usize {
-    FIX_CODES.iter().position(|known| *known == code).unwrap_or(0)
 }
 
 /// All metrics of this process. Clones share the same numbers.
@@ -369,13 +299,6 @@ mod tests {
     fn bounds_ascend() {
         for bounds in [FINE_US, COARSE_US] {
             assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]));
-        }
-    }
-
-    #[test]
-    fn evictions_are_listed_in_the_order_of_their_discriminants() {
-        for (index, (eviction, _)) in Eviction::ALL.into_iter().enumerate() {
-            assert_eq!(eviction as usize, index);
         }
     }
 }
