@@ -19,6 +19,8 @@ use crate::domain::time::Millis;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod sqlite;
 
 /// What a store call comes to.
