@@ -162,6 +162,20 @@ pub async fn an_offer_of_another_order_is_closed_to_this_one(store: &Store) {
     refused(store, commit, StoreError::Conflict(Conflict::OfferClosed), &driver.driver_id).await;
 }
 
+pub async fn an_offer_made_to_another_driver_is_closed_to_this_one(store: &Store) {
+    let (asked, other) = (available_driver(store).await, available_driver(store).await);
+    let order = searching(store).await;
+    let offer = offer_of(&order, &asked.driver_id, T0);
+    store.orders.offer_insert(offer.clone()).await.unwrap();
+    let change = ended(&offer.offer_id, OfferOutcome::Accepted, T0);
+    let commit = OrderCommit { offer: Some(change), ..assign(&order, &other.driver_id) };
+    refused(store, commit, StoreError::Conflict(Conflict::OfferClosed), &other.driver_id).await;
+    // An operator who gives the order to somebody else may withdraw it.
+    let change = ended(&offer.offer_id, OfferOutcome::Withdrawn, T0);
+    let commit = OrderCommit { offer: Some(change), ..assign(&order, &other.driver_id) };
+    assert_eq!(store.orders.order_commit(commit).await, Ok(()));
+}
+
 pub async fn leaving_the_search_withdraws_other_offers(store: &Store) {
     let (one, other) = (available_driver(store).await, available_driver(store).await);
     let order = searching(store).await;

@@ -52,7 +52,7 @@ macro_rules! conformance {
             commits: a_stale_commit_changes_nothing, an_order_nobody_knows_is_not_found, numbers_out_of_step_are_refused,
                 a_driver_must_exist, a_driver_must_be_available, a_driver_takes_one_assignment, beginning_counts_as_a_change_of_the_driver,
                 the_last_order_ends_the_assignment, accepting_closes_the_offer, a_lapsed_offer_cannot_be_accepted,
-                an_offer_of_another_order_is_closed_to_this_one, leaving_the_search_withdraws_other_offers,
+                an_offer_of_another_order_is_closed_to_this_one, an_offer_made_to_another_driver_is_closed_to_this_one, leaving_the_search_withdraws_other_offers,
                 the_first_obstacle_is_the_one_told, leaving_an_unknown_assignment_is_refused;
             offers: an_offer_comes_back_as_it_was_stored, a_driver_has_one_open_offer, a_lapsed_offer_makes_room,
                 only_a_searching_order_is_offered, an_offer_closes_once, refusals_count_from_the_last_search;

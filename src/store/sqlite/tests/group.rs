@@ -159,6 +159,41 @@ async fn a_transaction_that_is_lost_answers_aborted_to_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_refused_answers_aborted_to_all() {
+    let held = held_up().await;
+    let store = &held.store;
+    let first = queue(store, note("first")).await;
+    // A foreign key that is checked at the very end only.
+    let breaking = queue(store, |connection| {
+        let sql = "PRAGMA defer_foreign_keys = ON; INSERT INTO assignments VALUES ('a', 'nobody', 0, NULL)";
+        Ok(connection.execute_batch(sql)?)
+    });
+    let breaking = breaking.await;
+    let misled = queue(store, |_| Err::<(), _>(StoreError::Conflict(crate::store::Conflict::DriverBusy))).await;
+    drop(held.release);
+    for outcome in [first.await.unwrap(), breaking.await.unwrap(), misled.await.unwrap()] {
+        assert!(matches!(outcome, Err(StoreError::Aborted(_))), "{outcome:?}");
+    }
+    assert!(!has_notes(store).await);
+    let trouble = store.trouble.lock().clone();
+    assert!(trouble.is_some_and(|why| why.contains("FOREIGN KEY")));
+    assert!(store.health().await.unwrap().ok, "the probe has shown that writing works");
+}
+
+#[tokio::test]
+async fn a_commit_that_may_have_come_through_says_so() {
+    let connection = Connection::open_in_memory().unwrap();
+    let outcome = async |work: fn(&Connection) -> StoreResult<()>| {
+        let (mut call, answer) = Call::new(work);
+        queue::Job::run(&mut *call, &connection);
+        queue::Job::answer(call, queue::Ending::Unknown("I/O".into()));
+        answer.await.unwrap()
+    };
+    assert_eq!(outcome(|_| Ok(())).await, Err(StoreError::MaybeApplied("I/O".into())));
+    assert_eq!(outcome(|_| Err(StoreError::NotFound)).await, Err(StoreError::Aborted("I/O".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_answers_busy_at_once() {
     let held = held_up().await;
     let store = &held.store;

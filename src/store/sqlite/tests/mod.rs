@@ -124,6 +124,19 @@ async fn an_acknowledgement_means_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_flood_of_old_keys_is_deleted_in_portions() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = start(folder.path());
+    let count = u64::from(crate::store::sqlite::keys::EXPIRED_AT_ONCE) * 2 + 1;
+    let sql = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+         INSERT INTO idempotency_keys (principal, key, body_hash, order_id, claimed_at) SELECT 'p', i, x'00', 'o', i FROM n"
+    );
+    by_hand(&store, sql).await.unwrap();
+    assert_eq!(crate::store::OrderStore::keys_expire(&*store, T0).await, Ok(count));
+}
+
+#[tokio::test]
 async fn readers_cannot_write() {
     let folder = tempfile::tempdir().unwrap();
     let store = start(folder.path());

@@ -1,6 +1,8 @@
 //! How fast: not part of the tests, `cargo test --release --lib store::sqlite::tests::speed -- --ignored --nocapture`.
 
 use super::*;
+use crate::domain::geo::Position;
+use crate::domain::ids::DriverId;
 use crate::store::FixRow;
 use crate::store::conformance::fixes::fix_row;
 use futures_util::StreamExt;
@@ -12,7 +14,7 @@ const DRIVERS: usize = 10_000;
 const BATCH: usize = 1_000;
 
 /// One fix of each of `count` drivers from `first` on, in metres and hundredths as phones give them.
-fn batch(drivers: &[crate::domain::ids::DriverId], first: usize, count: usize) -> Vec<FixRow> {
+fn batch(drivers: &[DriverId], first: usize, count: usize) -> Vec<FixRow> {
     (first..first + count)
         .map(|n| {
             let at = i64::try_from(n / drivers.len()).unwrap();
@@ -29,8 +31,6 @@ fn batch(drivers: &[crate::domain::ids::DriverId], first: usize, count: usize) -
 fn report(line: std::fmt::Arguments<'_>) {
     writeln!(std::io::stderr(), "{line}").unwrap();
 }
-
-use crate::domain::geo::Position;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
@@ -55,7 +55,8 @@ async fn fixes_appended_per_second() {
 async fn a_minute_at_two_thousand_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let (told, commits) = std::sync::mpsc::channel();
-    let store = SqliteStore::open(folder.path(), Ack::Strict, move |took, _| drop(told.send(took))).unwrap();
+    let store =
+        SqliteStore::open(folder.path(), Ack::Strict, move |took, _| told.send(took).unwrap_or_default()).unwrap();
     let drivers: Vec<_> = (0..DRIVERS).map(|_| driver_id()).collect();
     let fixes = async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
