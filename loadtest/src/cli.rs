@@ -132,6 +132,10 @@ pub struct SteadyArgs {
     /// Seed of the city and of the phases.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Milliseconds of the floor's p99 above which a round is void. For tests on a busy machine; figures that are
+    /// published keep the default.
+    #[arg(long, hide = true, default_value_t = 5.0)]
+    pub void_above: f64,
     /// Have the floor stop relaying after this many deliveries (to prove that a loss is noticed).
     #[arg(long, hide = true)]
     pub floor_stop_after: Option<u64>,

@@ -44,14 +44,14 @@ fn main() -> anyhow::Result<()> {
         Command::Steady(args) => {
             let target = Target::new(&args.target, args.floor_stop_after)?;
             let rows = steady::run(&args, &target)?;
-            Record::new(&target.settings, &rows).keep(args.target.out.as_deref())?;
+            Record::new(&target, &rows).keep(args.target.out.as_deref())?;
             ensure!(rows.iter().any(|row| row.summary.valid_rounds > 0), "no valid round: the machine is disturbed");
             Ok(())
         }
         Command::Idle(args) => {
             let target = Target::new(&args.target, None)?;
             let results = idle::run(&args, &target)?;
-            Record::new(&target.settings, &results).keep(args.target.out.as_deref())
+            Record::new(&target, &results).keep(args.target.out.as_deref())
         }
     }
 }

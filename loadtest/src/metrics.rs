@@ -37,7 +37,7 @@ impl Buckets {
     pub fn quantiles(&self) -> Option<Quantiles> {
         let total = self.0.last().map(|bucket| bucket.1).filter(|total| *total > 0.0)?;
         let finite = self.0.iter().filter(|bucket| bucket.0.is_finite());
-        let max = finite.clone().find(|bucket| bucket.1 >= total).or(finite.clone().last())?.0;
+        let max = finite.clone().find(|bucket| bucket.1 >= total).or(finite.clone().next_back())?.0;
         Some(Quantiles {
             count: total as u64,
             p50: self.quantile(0.5 * total)? * 1_000.0,

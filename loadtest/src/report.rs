@@ -16,6 +16,7 @@ use crate::idle::Idle;
 use crate::measure::Figures;
 use crate::steady::Row;
 use crate::summary::{COLUMNS, Sums};
+use crate::target::Target;
 
 /// A run as it is kept.
 #[derive(Debug, Serialize)]
@@ -28,7 +29,9 @@ pub struct Record<'r, T> {
     pub ended_at: u64,
     /// The command, paths cut to their last part.
     pub command: Vec<String>,
-    /// Settings given to the server; empty = its defaults.
+    /// Where the settings come from: `bench.toml`, another file, or the server's defaults.
+    pub settings_from: &'r str,
+    /// Settings given to the server, changed from its defaults.
     pub settings: &'r [(String, String)],
     /// What was measured.
     pub results: &'r [T],
@@ -36,14 +39,15 @@ pub struct Record<'r, T> {
 
 impl<'r, T: Serialize> Record<'r, T> {
     /// A record of what this process measured.
-    pub fn new(settings: &'r [(String, String)], results: &'r [T]) -> Self {
+    pub fn new(target: &'r Target, results: &'r [T]) -> Self {
         let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
             machine: Machine::read(),
             commit: commit(),
             ended_at: since_1970.map_or(0, |since| since.as_secs()),
             command: std::env::args().map(|arg| without_path(&arg)).collect(),
-            settings,
+            settings_from: &target.settings_from,
+            settings: &target.settings,
             results,
         }
     }
@@ -55,7 +59,7 @@ impl<'r, T: Serialize> Record<'r, T> {
         println!("commit    {}", self.commit);
         println!("command   {}", self.command.join(" "));
         let settings: Vec<String> = self.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        println!("settings  {}", if settings.is_empty() { "the server's defaults".into() } else { settings.join(" ") });
+        println!("settings  {}: {}", self.settings_from, settings.join(" "));
         let Some(out) = out else { return Ok(()) };
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');

@@ -1,7 +1,7 @@
 //! The `steady` scenario: rows of rounds, each round the floor and then the server in the same minutes.
 //!
-//! A round whose floor is slower than [`FLOOR_P99_MAX_MS`] was taken on a disturbed machine and is void: the server is
-//! not measured in it and another is tried, up to a bound. A row with no valid round is an error, after its rounds
+//! A round whose floor p99 is above 5 ms was taken on a disturbed machine and is void: the server is not measured in it
+//! and another is tried, up to a bound. A row with no valid round is an error, after its rounds
 //! were written down.
 
 use anyhow::ensure;
@@ -14,8 +14,6 @@ use crate::report;
 use crate::summary::{Summary, ratio};
 use crate::target::Target;
 
-/// Above this the machine, not the server, is what was measured; milliseconds.
-const FLOOR_P99_MAX_MS: f64 = 5.0;
 /// Above this a search ends; milliseconds.
 const SEARCH_P99_MAX_MS: f64 = 50.0;
 /// Rates of a search, updates a second.
@@ -115,7 +113,7 @@ fn take_round(args: &SteadyArgs, target: &Target, period_us: u64) -> anyhow::Res
         measure(&server, &side, offer)?
     };
     report::progress(&format!("  floor {}", report::line(&floor)));
-    let void = floor.screen.is_none_or(|screen| screen.p99 > FLOOR_P99_MAX_MS);
+    let void = floor.screen.is_none_or(|screen| screen.p99 > args.void_above);
     if void {
         report::progress("  void: the floor itself was slow");
         return Ok(Round { void, floor, server: None, cpu_ratio: None });

@@ -22,6 +22,8 @@ pub struct Target {
     args: TargetArgs,
     /// Settings given to a server that we start.
     pub settings: Vec<(String, String)>,
+    /// Where they come from, for the record.
+    pub settings_from: String,
     floor_stop_after: Option<u64>,
 }
 
@@ -33,10 +35,14 @@ struct Table {
 impl Target {
     /// Reads the settings and, in pinned mode, moves this process to its core.
     pub fn new(args: &TargetArgs, floor_stop_after: Option<u64>) -> anyhow::Result<Self> {
-        let table = match &args.settings {
-            _ if args.defaults => None,
-            Some(path) => Some(std::fs::read_to_string(path).context("settings")?),
-            None => Some(BENCH_TOML.to_owned()),
+        let (settings_from, table) = match &args.settings {
+            _ if args.url.is_some() => ("unknown: this run did not start the server".to_owned(), None),
+            _ if args.defaults => ("the server's defaults".to_owned(), None),
+            Some(path) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (name, Some(std::fs::read_to_string(path).context("settings")?))
+            }
+            None => ("bench.toml".to_owned(), Some(BENCH_TOML.to_owned())),
         };
         let settings = match table {
             Some(text) => toml::from_str::<Table>(&text).context("settings")?.settings.into_iter().collect(),
@@ -45,7 +51,7 @@ impl Target {
         if args.mode == Mode::Pinned {
             host::pin_to_core(GENERATOR_CORE).context("pinned mode needs two cores")?;
         }
-        Ok(Self { args: args.clone(), settings, floor_stop_after })
+        Ok(Self { args: args.clone(), settings, settings_from, floor_stop_after })
     }
 
     /// The server under test; `None` when only the floor is measured.
