@@ -59,7 +59,7 @@ export class CustomerPanel {
     const row = $('#driver');
     row.hidden = !order.driver_id;
     if (!order.driver_id) return;
-    text($('#driver-name'), `Driver ${shortId(order.driver_id)}`);
+    text($('#driver-name'), shortId(order.driver_id));
     text($('#driver-initial'), String(order.driver_id).slice(0, 1).toUpperCase());
     row.title = order.driver_id;
   }

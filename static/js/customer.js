@@ -25,7 +25,7 @@ const orderIdInAddress = () => new URLSearchParams(location.hash.slice(1)).get('
 function padding() {
   const phone = innerWidth < 720;
   const sheet = $('#card').hidden ? 0 : $('#card').offsetHeight;
-  return phone ? { top: 130, right: 50, bottom: sheet + 40, left: 50 } : { top: 90, right: 90, bottom: 80, left: 470 };
+  return phone ? { top: 160, right: 76, bottom: sheet + 40, left: 50 } : { top: 90, right: 90, bottom: 80, left: 470 };
 }
 
 function render() {
@@ -80,9 +80,12 @@ function onFrame(frame) {
 function onOrder(frame) {
   if (frame.seq <= state.lastSeq) return;
   state.lastSeq = frame.seq;
-  // The step is shown at once; what else changed with it is read right after.
-  if (state.order && frame.seq > state.order.version) takeOrder({ ...state.order, status: frame.status, version: frame.seq });
-  refresh().catch(() => {});
+  const last = state.events[state.events.length - 1];
+  const gap = frame.seq > (last?.seq ?? 0) + 1;
+  if (frame.seq > (last?.seq ?? 0)) state.events.push(frame);
+  // The newest event carries the order; a replayed one does not, and a gap has to be filled.
+  if (frame.order) takeOrder(frame.order);
+  if (gap || !frame.order) refresh().catch(() => {});
 }
 
 function onLocation(location) {

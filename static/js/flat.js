@@ -49,9 +49,12 @@ export class FlatView {
     this.#tell('move', 'moveend');
   }
 
-  goTo(position, { zoom = this.zoom } = {}) {
+  goTo(position, { zoom = this.zoom, offset = [0, 0] } = {}) {
     this.zoom = zoom;
-    [this.x, this.y] = mercator(position[0], position[1]);
+    const [x, y] = mercator(position[0], position[1]);
+    const { k } = this.transform();
+    this.x = x - offset[0] / k;
+    this.y = y - offset[1] / k;
     this.#tell('move', 'moveend');
   }
 

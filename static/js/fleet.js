@@ -2,15 +2,10 @@
 import { Track, STALE_MS } from './motion.js';
 import { ENDED } from './progress.js';
 
-/** Ended orders stay in the list this long, and no more than this many. */
-const ENDED_KEEP_MS = 5 * 60_000;
-const ENDED_KEEP = 50;
-
 export const CATEGORIES = ['available', 'pickup', 'delivering', 'rest'];
 
-/** Group an order belongs to in the list: waiting | pickup | delivering | ended. */
+/** Group an open order belongs to: waiting | pickup | delivering. */
 export function orderGroup(order) {
-  if (ENDED.has(order.status)) return 'ended';
   if (order.status === 'assigned' || order.status === 'at_pickup') return 'pickup';
   return order.status === 'picked_up' || order.status === 'at_dropoff' ? 'delivering' : 'waiting';
 }
@@ -25,35 +20,32 @@ export class Fleet {
     this.drivers = new Map();
     this.orders = new Map();
     this.cells = new Map();
-    this.endedAt = new Map();
+    this.orderOfDriver = new Map();
+    this.boundaries = new Map();
     this.cellsVersion = 0;
   }
 
   /** The whole truth about a new area. Tracks of drivers still there go on, so that they do not jump. */
   snapshot(frame, now) {
-    const drivers = this.drivers;
+    const before = this.drivers;
     this.drivers = new Map();
-    for (const driver of frame.drivers ?? []) {
-      const known = drivers.get(driver.driver_id);
-      if (known) this.drivers.set(driver.driver_id, known);
-    }
-    for (const [id, order] of this.orders) if (!ENDED.has(order.status)) this.orders.delete(id);
-    const boundaries = this.cells;
-    this.cells = new Map();
-    for (const cell of frame.cells ?? []) this.cells.set(cell.cell, { ...boundaries.get(cell.cell), ...cell });
+    for (const { driver_id: id } of frame.drivers ?? []) if (before.has(id)) this.drivers.set(id, before.get(id));
+    this.orders.clear();
+    this.orderOfDriver.clear();
+    this.cells.clear();
     this.cellsVersion += 1;
-    this.delta({ drivers: frame.drivers, orders: frame.orders }, now);
+    this.delta({ drivers: frame.drivers, orders: frame.orders, cells: frame.cells }, now);
   }
 
   delta(frame, now) {
     for (const driver of frame.drivers ?? []) this.#driver(driver, now);
-    for (const order of frame.orders ?? []) this.#order(order, now);
-    for (const cell of frame.cells ?? []) {
-      this.cells.set(cell.cell, { ...this.cells.get(cell.cell), ...cell });
-      this.cellsVersion += 1;
-    }
-    this.#remove(frame.removed);
-    this.#forgetEnded(now);
+    for (const order of frame.orders ?? []) this.#order(order);
+    for (const cell of frame.cells ?? []) this.#cell(cell);
+    const { removed } = frame;
+    const ids = Array.isArray(removed) ? { drivers: removed, orders: removed, cells: removed } : removed ?? {};
+    for (const id of ids.drivers ?? []) this.drivers.delete(id);
+    for (const id of ids.orders ?? []) this.#dropOrder(id);
+    for (const id of ids.cells ?? []) if (this.cells.delete(id)) this.cellsVersion += 1;
   }
 
   #driver(driver, now) {
@@ -63,44 +55,46 @@ export class Fleet {
       this.drivers.set(driver.driver_id, entry);
     }
     entry.info = driver;
-    entry.heardAt = now;
-    if (Number.isFinite(driver.latitude)) {
-      entry.track.push({
-        latitude: driver.latitude, longitude: driver.longitude, heading: driver.heading ?? null,
-        t: Date.parse(driver.timestamp), ageMs: driver.age_ms,
-      }, now);
-    }
+    entry.track.push({
+      latitude: driver.latitude, longitude: driver.longitude, heading: driver.heading ?? null,
+      t: Date.parse(driver.timestamp), ageMs: driver.age_ms,
+    }, now);
   }
 
-  #order(order, now) {
+  #order(order) {
     const known = this.orders.get(order.order_id);
     if (known && known.version > order.version) return;
+    this.#dropOrder(order.order_id);
+    if (ENDED.has(order.status)) return;
     this.orders.set(order.order_id, order);
-    if (ENDED.has(order.status)) {
-      if (!this.endedAt.has(order.order_id)) this.endedAt.set(order.order_id, now);
-    } else this.endedAt.delete(order.order_id);
+    if (order.driver_id) this.orderOfDriver.set(order.driver_id, order.order_id);
   }
 
-  #remove(removed) {
-    const ids = Array.isArray(removed) ? { drivers: removed, orders: removed } : removed ?? {};
-    for (const id of ids.drivers ?? []) this.drivers.delete(id);
-    for (const id of ids.orders ?? []) if (!this.endedAt.has(id)) this.orders.delete(id);
+  #dropOrder(id) {
+    const order = this.orders.get(id);
+    if (!order) return;
+    this.orders.delete(id);
+    if (this.orderOfDriver.get(order.driver_id) === id) this.orderOfDriver.delete(order.driver_id);
   }
 
-  #forgetEnded(now) {
-    for (const [id, at] of this.endedAt) {
-      if (now - at < ENDED_KEEP_MS && this.endedAt.size <= ENDED_KEEP) break;
-      this.endedAt.delete(id);
-      this.orders.delete(id);
-    }
+  // The ring comes once a session, whatever the area is changed to afterwards.
+  #cell(cell) {
+    if (cell.boundary) this.boundaries.set(cell.cell, cell.boundary);
+    this.cells.set(cell.cell, { ...cell, boundary: this.boundaries.get(cell.cell) });
+    this.cellsVersion += 1;
+  }
+
+  /** The order a driver works on, by the orders known here, else by what the device says; null for none. */
+  orderIdOf(driverId) {
+    return this.orderOfDriver.get(driverId) ?? this.drivers.get(driverId)?.info.order_id ?? null;
   }
 
   /** available | pickup | delivering | busy (on an order not known here) | rest. */
   category(entry) {
-    const { status, order_id: orderId } = entry.info;
+    const { status, driver_id: id } = entry.info;
     if (status === 'available' || status === 'offered') return 'available';
     if (status !== 'busy') return 'rest';
-    const order = this.orders.get(orderId);
+    const order = this.orders.get(this.orderIdOf(id));
     const group = order ? orderGroup(order) : null;
     return group === 'pickup' || group === 'delivering' ? group : 'busy';
   }
@@ -119,19 +113,12 @@ export class Fleet {
     return counts;
   }
 
-  openOrders() {
-    let open = 0;
-    for (const order of this.orders.values()) if (!ENDED.has(order.status)) open += 1;
-    return open;
-  }
-
-  /** Orders for the list: of a group ('open' = all but ended), matching a text, newest first. */
+  /** Orders for the list: of a group ('open' = all), matching a text, newest first. */
   list(group, query) {
     const needle = query.trim().toLowerCase();
     const found = [];
     for (const order of this.orders.values()) {
-      const own = orderGroup(order);
-      if (group === 'open' ? own === 'ended' : own !== group) continue;
+      if (group !== 'open' && orderGroup(order) !== group) continue;
       if (needle && !haystack(order).includes(needle)) continue;
       found.push(order);
     }

@@ -58,7 +58,7 @@ export function placeName(place) {
 }
 
 const STATUS_WORDS = {
-  created: 'Placed', paid: 'Paid', scheduled: 'Scheduled', searching: 'Finding a driver', assigned: 'To pickup',
+  created: 'Placed', paid: 'Paid', scheduled: 'Scheduled', searching: 'Searching', assigned: 'To pickup',
   at_pickup: 'At pickup', picked_up: 'Delivering', at_dropoff: 'At the door', delivered: 'Delivered',
   cancelled: 'Cancelled', failed: 'Failed',
 };

@@ -77,9 +77,8 @@ class MapView {
     this.map.fitBounds([[west, south], [east, north]], { padding, maxZoom, animate: animate && !reducedMotion.matches, duration: 700, linear: true });
   }
 
-  goTo(position, { zoom = this.map.getZoom(), animate = true } = {}) {
-    if (animate && !reducedMotion.matches) this.map.easeTo({ center: position, zoom, duration: 500 });
-    else this.map.jumpTo({ center: position, zoom });
+  goTo(position, { zoom = this.map.getZoom(), offset = [0, 0] } = {}) {
+    this.map.easeTo({ center: position, zoom, offset, duration: 500, animate: !reducedMotion.matches });
   }
 
   zoomBy(steps) {

@@ -58,8 +58,10 @@ function panels() {
   if (document.hidden) return;
   const counts = fleet.counts(performance.now());
   for (const name of CATEGORIES) text($(`#count-${name}`), count(counts[name]));
+  $('#legend-busy').hidden = !counts.busy;
+  text($('#count-busy'), count(counts.busy));
   text($('#count-stale'), count(counts.stale));
-  text($('#stat-orders'), count(fleet.openOrders()));
+  text($('#stat-orders'), count(fleet.orders.size));
   text($('#stat-view'), count(canvas.spots.length + canvas.thinned));
   $('#legend-thinned').hidden = !canvas.thinned;
   text($('#thinned'), canvas.thinned ? `${count(canvas.thinned)} more: zoom in` : '');
@@ -79,8 +81,14 @@ function onSelected() {
   canvas.selected = { driver: selection.driver, order: selection.order };
   setFollowing(Boolean(selection.driver));
   const order = fleet.orders.get(selection.order);
-  if (!selection.driver && order) view.goTo([order.pickup.longitude, order.pickup.latitude]);
+  if (!selection.driver && order) view.goTo([order.pickup.longitude, order.pickup.latitude], { offset: freeCentre() });
   list.render();
+}
+
+/** From the middle of the window to the middle of what the panel leaves free, in pixels. */
+function freeCentre() {
+  const side = $('.side').getBoundingClientRect();
+  return side.left > innerWidth / 4 ? [(side.left - innerWidth) / 2, 0] : [0, (side.top - innerHeight) / 2];
 }
 
 function setFollowing(on) {
@@ -93,7 +101,7 @@ function follow() {
   if (!following) return;
   canvas.selected.driver = selection.driver;
   const at = canvas.positionOf(selection.driver);
-  if (at) view.goTo([at.longitude, at.latitude]);
+  if (at) view.goTo([at.longitude, at.latitude], { offset: freeCentre() });
 }
 
 function toggleCells(event) {
@@ -115,7 +123,7 @@ function wireView() {
   let timer = null;
   view.on('moveend', () => {
     clearTimeout(timer);
-    timer = setTimeout(() => socket.send && watch((message) => socket.send(message)), WATCH_DEBOUNCE_MS);
+    timer = setTimeout(() => watch((message) => socket.send(message)), WATCH_DEBOUNCE_MS);
   });
 }
 

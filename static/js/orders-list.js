@@ -76,15 +76,16 @@ export class OrdersList {
     text(row.sub, `${who} → ${placeName(order.dropoff)}`);
     text(row.state, statusWord(order.status));
     row.state.className = `state ${orderGroup(order)}`;
-    const minutes = orderGroup(order) === 'ended' ? null : wholeMinutes(Date.parse(order.eta?.dropoff_at ?? '') - this.serverNow());
+    const minutes = wholeMinutes(Date.parse(order.eta?.dropoff_at ?? '') - this.serverNow());
     text(row.minutes, minutes === null ? '' : `${minutes} min`);
   }
 
   #driverRow(row, id) {
     const entry = this.fleet.drivers.get(id);
     const category = this.fleet.category(entry);
+    const order = this.fleet.orderIdOf(id);
     text(row.title, `Driver ${id}`);
-    text(row.sub, entry.info.order_id ? `on ${shortId(entry.info.order_id)}` : 'no order');
+    text(row.sub, order ? `on ${shortId(order)}` : 'no order');
     text(row.state, DRIVER_WORDS[category]);
     row.state.className = `state ${category}`;
   }

@@ -71,10 +71,17 @@ export function parts(order, times, now) {
 /** Time each step was (last) reached: `{assigned: "2026-...", ...}` from the order's events. */
 export function stepTimes(events) {
   const times = {};
+  let status = null;
   for (const event of events) {
+    // Some events, such as the kitchen's "ready", leave the order at the step where it was.
+    if (event.status === status) continue;
+    status = event.status;
     // A step that was taken back, such as a driver who gave the order up, is not shown as reached.
-    if (event.status === 'searching') delete times.assigned;
-    times[event.status] = event.occurred_at;
+    if (status === 'searching') {
+      delete times.assigned;
+      delete times.at_pickup;
+    }
+    times[status] = event.at;
   }
   return times;
 }

@@ -3,6 +3,7 @@
 import { segment } from './api.js';
 import { $, el, text } from './dom.js';
 import { orderGroup } from './fleet.js';
+import { ENDED } from './progress.js';
 import { ago, clockTime, distance, placeName, shortId, statusWord } from './format.js';
 
 const NEARBY = { radius: 5_000, limit: 8, status: 'available' };
@@ -17,14 +18,16 @@ export class Selection {
     this.message = '';
     this.armed = false;
     this.candidates = null;
+    this.fetched = null;
+    this.asked = false;
     this.busy = false;
     this.drawn = '';
   }
 
   choose({ order = null, driver = null }) {
-    this.order = order ?? this.fleet.drivers.get(driver)?.info.order_id ?? null;
+    this.order = order ?? (driver ? this.fleet.orderIdOf(driver) : null);
     this.driver = driver ?? this.fleet.orders.get(order)?.driver_id ?? null;
-    Object.assign(this, { message: '', armed: false, candidates: null });
+    Object.assign(this, { message: '', armed: false, candidates: null, fetched: null, asked: false });
     this.render();
     this.onChange();
   }
@@ -35,7 +38,7 @@ export class Selection {
 
   /** Draws again if anything shown changed. */
   render() {
-    const order = this.fleet.orders.get(this.order);
+    const order = this.#current();
     // Dispatch may have changed who drives it since it was chosen.
     if (order) this.driver = order.driver_id ?? null;
     const entry = this.fleet.drivers.get(this.driver);
@@ -57,9 +60,25 @@ export class Selection {
     if (focused) node.querySelector(`[data-act="${focused}"]`)?.focus();
   }
 
+  // An order that ended or lies outside the area shown is no longer pushed: its last state is read once.
+  #current() {
+    const known = this.fleet.orders.get(this.order);
+    if (known) {
+      // The answer to a command is newer than the next push for up to half a second.
+      if (this.fetched?.version > known.version) return this.fetched;
+      Object.assign(this, { fetched: null, asked: false });
+      return known;
+    }
+    if (this.order && !this.fetched && !this.asked) {
+      this.asked = true;
+      this.#guard(async () => { this.fetched = await this.api.get(`/orders/${segment(this.order)}`); });
+    }
+    return this.fetched;
+  }
+
   #orderFacts(order) {
     const facts = [['State', statusWord(order.status)], ['From', placeName(order.pickup)], ['To', placeName(order.dropoff)], ['Driver', order.driver_id ?? 'none yet'], ['Placed', clockTime(order.created_at)]];
-    if (order.eta?.dropoff_at && orderGroup(order) !== 'ended') facts.push(['Arrives', clockTime(order.eta.dropoff_at)]);
+    if (order.eta?.dropoff_at && !ENDED.has(order.status)) facts.push(['Arrives', clockTime(order.eta.dropoff_at)]);
     return facts;
   }
 
@@ -68,14 +87,13 @@ export class Selection {
     const { info, track } = entry;
     const facts = [['State', info.status], ['Last seen', `${ago(Math.floor(track.ageMs(performance.now()) / 5_000) * 5_000)} ago`]];
     if (Number.isFinite(info.speed)) facts.push(['Speed', `${Math.round(info.speed * 3.6)} km/h`]);
-    if (info.order_id) facts.push(['Order', shortId(info.order_id)]);
     return facts;
   }
 
   #actions(order) {
-    const group = orderGroup(order);
     const row = el('div', { class: 'actions' });
-    if (group === 'ended') return row;
+    if (ENDED.has(order.status)) return row;
+    const group = orderGroup(order);
     const button = (act, label, run, danger) => el('button', { type: 'button', 'data-act': act, class: danger ? 'danger' : null, disabled: this.busy, onclick: run }, label);
     if (group === 'waiting') {
       if (!this.candidates) row.append(button('find', 'Assign…', () => this.#findDrivers(order)));
@@ -104,7 +122,7 @@ export class Selection {
 
   #do(order, act, body, done) {
     return this.#guard(async () => {
-      await this.api.post(`/orders/${segment(order.order_id)}/${act}`, body);
+      this.fetched = await this.api.post(`/orders/${segment(order.order_id)}/${act}`, body);
       this.candidates = null;
       this.message = done;
     });
