@@ -25,7 +25,7 @@ const orderIdInAddress = () => new URLSearchParams(location.hash.slice(1)).get('
 function padding() {
   const phone = innerWidth < 720;
   const sheet = $('#card').hidden ? 0 : $('#card').offsetHeight;
-  return phone ? { top: 160, right: 76, bottom: sheet + 40, left: 50 } : { top: 90, right: 90, bottom: 80, left: 470 };
+  return phone ? { top: 160, right: 76, bottom: sheet + 40, left: 50 } : { top: 120, right: 90, bottom: 80, left: 470 };
 }
 
 function render() {
@@ -114,7 +114,10 @@ function poller(on) {
   if (!on) {
     clearInterval(state.polling);
     state.polling = null;
-  } else state.polling ??= setInterval(poll, POLL_MS);
+  } else if (!state.polling) {
+    state.polling = setInterval(poll, POLL_MS);
+    poll();
+  }
 }
 
 async function poll() {

@@ -187,6 +187,7 @@ export class OperatorCanvas {
     ctx.fillStyle = '#e0452c';
     ctx.fill();
     ctx.globalAlpha = 0.35;
+    ctx.lineWidth = 1;
     ctx.strokeStyle = colours.rest;
     ctx.stroke();
     ctx.restore();

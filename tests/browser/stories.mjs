@@ -175,6 +175,44 @@ for (const [name, path, live] of [
   });
 }
 
+story('where sockets fail the customer page polls', (world) => visiting(world, {}, async (visit, page) => {
+  const delivery = await underWay(world.base);
+  await page.routeWebSocket('**/ws/customer', (socket) => socket.close({ code: 1011, reason: 'out of order' }));
+  await visit.go(track(delivery));
+  await page.locator('#banner', { hasText: 'every 10 s' }).waitFor();
+  await until('polled position', () => visit.requests.some((url) => url.endsWith(`/orders/${delivery.order.order_id}/driver-location`)));
+  await until('a marker', () => page.evaluate(() => globalThis.beelinePage.drawn()));
+  visit.clean();
+}));
+
+for (const [code, words] of [[4409, 'open in another window'], [4403, 'cannot be shown']]) {
+  story(`a socket closed with ${code} is not opened again by itself`, (world) => visiting(world, {}, async (visit, page) => {
+    let opened = 0;
+    await page.routeWebSocket('**/ws/customer', (socket) => {
+      opened += 1;
+      socket.close({ code, reason: '' });
+    });
+    await page.clock.install();
+    await visit.go(track(await underWay(world.base)));
+    await page.locator('#banner', { hasText: words }).waitFor();
+    // The page's own clock is moved on by more than several back-offs.
+    await page.clock.runFor(20_000);
+    assert.equal(opened, 1);
+  }));
+}
+
+story('a refused token is replaced without asking in dev mode', (world) => visiting(world, {}, async (visit, page) => {
+  let opened = 0;
+  await page.routeWebSocket('**/ws/operator', (socket) => {
+    opened += 1;
+    if (opened === 1) socket.close({ code: 4401, reason: 'expired' });
+    else socket.connectToServer();
+  });
+  await visit.go('/operator');
+  await until('a second socket', () => opened === 2);
+  assert.ok(await page.locator('#token-dialog').isHidden());
+}));
+
 story("another customer's order looks like none", (world) => visiting(world, {}, async (visit, page) => {
   const { order } = await underWay(world.base);
   const other = (await devTokens(world.base)).customers.find((each) => each.customer_id !== order.customer_id);
