@@ -19,12 +19,13 @@ export class Api {
     return this.#call('GET', params.size ? `${path}?${params}` : path);
   }
 
-  post(path, body) {
-    return this.#call('POST', path, body ?? {});
+  /** `key` makes the call safe to repeat: the same key and body are done once. */
+  post(path, body, key) {
+    return this.#call('POST', path, body ?? {}, key ? { 'idempotency-key': key } : {});
   }
 
-  async #call(method, path, body) {
-    const headers = { accept: 'application/json', authorization: `Bearer ${this.token()}` };
+  async #call(method, path, body, extra = {}) {
+    const headers = { ...extra, accept: 'application/json', authorization: `Bearer ${this.token()}` };
     if (body !== undefined) headers['content-type'] = 'application/json';
     let response;
     try {
@@ -44,6 +45,11 @@ export class Api {
     if (!response.ok) throw new ApiError(response.status, answer?.code, answer?.detail ?? answer?.title);
     return answer;
   }
+}
+
+/** A fresh idempotency key. `randomUUID` would do, were it there on plain HTTP too. */
+export function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** An id as a path segment. */

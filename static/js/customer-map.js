@@ -12,6 +12,7 @@ export class CustomerMap {
     this.view = view;
     this.paddingOf = paddingOf;
     this.track = null;
+    this.driverId = null;
     this.order = null;
     this.following = true;
     this.fittedAt = 0;
@@ -28,6 +29,9 @@ export class CustomerMap {
 
   /** A position of the driver, `received` by the page's own clock. */
   position(location, received) {
+    // Another driver is another marker: nothing glides from the one to the other.
+    if (this.driverId !== location.driver_id) this.track = null;
+    this.driverId = location.driver_id;
     this.track ??= new Track({ trail: TRAIL });
     const first = !this.track.newest;
     this.track.push({

@@ -30,6 +30,7 @@ export class CustomerPanel {
     this.#bar(order, model);
     this.#timeline(order, model.times);
     this.#driver(order);
+    $('#again-row').hidden = !ENDED.has(order.status);
     this.#lastSeen(order, model);
     this.#announce(order, left);
   }

@@ -1,11 +1,11 @@
 // The customer page: one order, live. Glue between socket, map and card.
-import { Api, segment } from './api.js';
+import { Api, randomKey, segment } from './api.js';
 import { banner, mapProblem, Session, verdict, zoomButtons } from './chrome.js';
 import { CustomerMap } from './customer-map.js';
 import { CustomerPanel } from './customer-panel.js';
-import { $ } from './dom.js';
+import { $, text } from './dom.js';
 import { createView } from './map.js';
-import { ACTIVE, ENDED, stepTimes } from './progress.js';
+import { ACTIVE, again, ENDED, stepTimes } from './progress.js';
 import { LiveSocket } from './socket.js';
 import { onTheme, theme, themeButton } from './theme.js';
 
@@ -137,7 +137,7 @@ function subscribe(send) {
 
 async function openOrder(id) {
   if (state.id && state.id !== id) socket?.send({ type: 'unsubscribe', order_id: state.id });
-  Object.assign(state, { id, order: null, events: [], lastSeq: 0, firstEta: null });
+  Object.assign(state, { id, order: null, events: [], lastSeq: 0, firstEta: null, againKey: null });
   dropPosition();
   map.setOrder(null);
   try {
@@ -152,6 +152,21 @@ async function openOrder(id) {
   if (socket) subscribe((message) => socket.send(message));
   else startSocket();
   return undefined;
+}
+
+/** Places the ended order once more. The key stays until that worked, so that a second press cannot order twice. */
+async function orderAgain() {
+  const button = $('#again');
+  button.disabled = true;
+  text($('#again-problem'), '');
+  state.againKey ??= randomKey();
+  try {
+    const order = await api.post('/orders', again(state.order), state.againKey);
+    location.hash = `order=${encodeURIComponent(order.order_id)}`;
+  } catch (error) {
+    text($('#again-problem'), `Not ordered: ${error.message}`);
+  }
+  button.disabled = false;
 }
 
 function startSocket() {
@@ -193,6 +208,7 @@ async function start() {
   map = new CustomerMap(container, view, padding);
   map.onFollow = (on) => $('#recentre').setAttribute('aria-pressed', String(on));
   $('#recentre').addEventListener('click', () => map.recentre());
+  $('#again').addEventListener('click', orderAgain);
   $('#all-orders').addEventListener('click', () => { location.hash = ''; });
   addEventListener('hashchange', route);
   setInterval(render, RENDER_MS);

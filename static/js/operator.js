@@ -16,6 +16,7 @@ const WATCH_DEBOUNCE_MS = 300;
 const PANEL_MS = 500;
 const CELLS_MS = 2_000;
 const FOLLOW_MS = 1_000;
+const FOLLOW_SLACK_PX = 90;
 const LINK_WORDS = { connecting: 'Connecting', live: 'Live', waiting: 'Reconnecting', stopped: 'Stopped' };
 
 const session = new Session('operator');
@@ -101,7 +102,12 @@ function follow() {
   if (!following) return;
   canvas.selected.driver = selection.driver;
   const at = canvas.positionOf(selection.driver);
-  if (at) view.goTo([at.longitude, at.latitude], { offset: freeCentre() });
+  const spot = canvas.spots.find((each) => each.id === selection.driver);
+  const [width, height] = view.size();
+  const [dx, dy] = freeCentre();
+  // Each camera movement is a new area and so a whole snapshot: a driver near the middle is left to move.
+  if (spot && Math.hypot(spot.x - width / 2 - dx, spot.y - height / 2 - dy) < FOLLOW_SLACK_PX) return;
+  if (at) view.goTo([at.longitude, at.latitude], { offset: [dx, dy] });
 }
 
 function toggleCells(event) {

@@ -68,6 +68,12 @@ export function parts(order, times, now) {
   return fill;
 }
 
+/** The body of a new order like this one: same kitchen, things and door. */
+export function again(order) {
+  const { kind, merchant_id, pickup, dropoff, items, prep } = order;
+  return { kind, pickup, dropoff, items, ...(merchant_id ? { merchant_id } : {}), ...(prep?.seconds ? { prep_seconds: prep.seconds } : {}) };
+}
+
 /** Time each step was (last) reached: `{assigned: "2026-...", ...}` from the order's events. */
 export function stepTimes(events) {
   const times = {};

@@ -114,6 +114,7 @@ story('the operator follows an order and cancels it', (world) => visiting(world,
   });
   await page.locator('#detail dd', { hasText: 'Cancelled' }).waitFor();
   visit.clean();
+  await visit.accessible();
 }));
 
 story('the marker glides: it moves, and never more than 12 px at once', (world) => visiting(world, {}, async (visit, page) => {
@@ -174,6 +175,21 @@ for (const [name, path, live] of [
     }
   });
 }
+
+story('a customer orders the same again and follows it', (world) => visiting(world, {}, async (visit, page) => {
+  const { order, token } = await underWay(world.base);
+  const { operator } = await devTokens(world.base);
+  const cancelled = await fetch(`${world.base}/api/v1/orders/${order.order_id}/cancel`, {
+    method: 'POST', headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json' }, body: '{}',
+  });
+  assert.equal(cancelled.status, 200);
+  await visit.go(track({ order, token }));
+  assert.match(await text(page, '#sentence'), /cancelled/);
+  await page.locator('#again').click();
+  await page.waitForFunction((old) => globalThis.beelinePage.state.order && globalThis.beelinePage.state.id !== old, order.order_id);
+  assert.ok(await page.locator('#again-row').isHidden());
+  visit.clean();
+}));
 
 story('where sockets fail the customer page polls', (world) => visiting(world, {}, async (visit, page) => {
   const delivery = await underWay(world.base);
