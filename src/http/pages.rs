@@ -4,12 +4,18 @@
 //! `static/vendor` (map library and font) is filled by npm. A build without it still serves every page, and the pages say
 //! what is missing; a file that is not there is a plain 404.
 
-use std::borrow::Cow;
-
-use actix_web::http::header::{self, ETag, EntityTag, Header as _, HeaderValue, IfNoneMatch};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::http::header::ETag;
+use actix_web::http::header::EntityTag;
+use actix_web::http::header::Header as _;
+use actix_web::http::header::HeaderValue;
+use actix_web::http::header::IfNoneMatch;
+use actix_web::web;
 use bytes::Bytes;
 use rust_embed::RustEmbed;
+use std::borrow::Cow;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -129,10 +135,10 @@ fn content_type(file: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use actix_web::http::StatusCode;
-    use actix_web::{App, test};
-
     use super::*;
+    use actix_web::App;
+    use actix_web::http::StatusCode;
+    use actix_web::test;
 
     /// Status, headers and body of one GET.
     async fn get(path: &str, known: Option<&str>) -> (StatusCode, header::HeaderMap, Bytes) {

@@ -229,6 +229,22 @@ story('a refused token is replaced without asking in dev mode', (world) => visit
   assert.ok(await page.locator('#token-dialog').isHidden());
 }));
 
+story('outside dev mode the pages ask for a token and keep it in the tab', (world) => visiting(world, {}, async (visit, page) => {
+  const { operator } = await devTokens(world.base);
+  await page.route('**/dev/tokens', (route) => route.fulfill({ status: 404 }));
+  await visit.go('/');
+  await page.locator('#plain-form').waitFor();
+  await visit.accessible();
+  await page.goto(`${world.base}/operator`);
+  await page.locator('#token-dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await visit.accessible();
+  await page.locator('#token-input').fill(operator);
+  await page.locator('#token-form button').click();
+  await page.locator('html[data-link=live]').waitFor();
+  assert.deepEqual(await page.evaluate(() => [localStorage.length, document.cookie]), [0, '']);
+}));
+
 story("another customer's order looks like none", (world) => visiting(world, {}, async (visit, page) => {
   const { order } = await underWay(world.base);
   const other = (await devTokens(world.base)).customers.find((each) => each.customer_id !== order.customer_id);
