@@ -89,8 +89,13 @@ async fn asset(request: HttpRequest) -> HttpResponse {
     if file.ends_with(".html") || (path != file && file.starts_with("vendor/")) {
         return HttpResponse::NotFound().finish();
     }
+    serve(&request, file, cache_of(file))
+}
+
+/// `vendor/NAME-VERSION/file` is immutable; `vendor/maplibre.js`, which points there, is not.
+fn cache_of(file: &str) -> &'static HeaderValue {
     let versioned = file.strip_prefix("vendor/").is_some_and(|rest| rest.contains('/'));
-    serve(&request, file, if versioned { &IMMUTABLE } else { &REVALIDATE })
+    if versioned { &IMMUTABLE } else { &REVALIDATE }
 }
 
 fn serve(request: &HttpRequest, file: &str, cache: &HeaderValue) -> HttpResponse {
@@ -138,18 +143,18 @@ mod tests {
     use super::*;
     use actix_web::App;
     use actix_web::http::StatusCode;
-    use actix_web::test;
+    use actix_web::test as http;
 
     /// Status, headers and body of one GET.
     async fn get(path: &str, known: Option<&str>) -> (StatusCode, header::HeaderMap, Bytes) {
-        let app = test::init_service(App::new().configure(configure(Some("https://tiles.example")))).await;
-        let mut request = test::TestRequest::get().uri(path);
+        let app = http::init_service(App::new().configure(configure(Some("https://tiles.example")))).await;
+        let mut request = http::TestRequest::get().uri(path);
         if let Some(tag) = known {
             request = request.insert_header((header::IF_NONE_MATCH, tag));
         }
-        let response = test::call_service(&app, request.to_request()).await;
+        let response = http::call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        (status, headers, test::read_body(response).await)
+        (status, headers, http::read_body(response).await)
     }
 
     fn text<'a>(headers: &'a header::HeaderMap, name: &str) -> &'a str {
@@ -191,6 +196,14 @@ mod tests {
         let (status, _, body) = get("/static/js/motion.js", Some(&tag)).await;
         assert_eq!((status, body.len()), (StatusCode::NOT_MODIFIED, 0));
         assert_eq!(get("/static/js/motion.js", Some("\"other\"")).await.0, StatusCode::OK);
+    }
+
+    #[test]
+    fn only_what_carries_its_version_is_immutable() {
+        assert_eq!(cache_of("vendor/maplibre-gl-6.17.0/maplibre-gl.mjs"), "public, max-age=31536000, immutable");
+        for file in ["vendor/maplibre.js", "vendor/vendor.css", "js/map.js", "index.html"] {
+            assert_eq!(cache_of(file), "no-cache", "{file}");
+        }
     }
 
     #[actix_web::test]

@@ -91,6 +91,9 @@ export class CustomerPanel {
     const rank = (order) => (ACTIVE.has(order.status) ? 0 : ENDED.has(order.status) ? 2 : 1);
     const sorted = [...orders].sort((a, b) => rank(a) - rank(b) || String(b.created_at).localeCompare(String(a.created_at)));
     text($('#list-empty'), sorted.length ? '' : 'You have no orders yet.');
+    const signature = JSON.stringify(sorted.map((order) => [order.order_id, order.version]));
+    if (signature === this.listed) return;
+    this.listed = signature;
     $('#orders').replaceChildren(...sorted.map((order) => el('li', {}, el(
       'button', { type: 'button', class: 'row', onclick: () => open(order.order_id) },
       el('span', { class: 'row-main' }, el('strong', {}, placeName(order.dropoff)), el('span', { class: 'muted' }, `${clockTime(order.created_at)} · ${shortId(order.order_id)}`)),
@@ -101,6 +104,7 @@ export class CustomerPanel {
   failure(message) {
     $('#card').hidden = true;
     $('#list').hidden = false;
+    this.listed = null;
     $('#orders').replaceChildren();
     text($('#list-empty'), message);
   }

@@ -210,7 +210,11 @@ async function start() {
   $('#recentre').addEventListener('click', () => map.recentre());
   $('#again').addEventListener('click', orderAgain);
   $('#all-orders').addEventListener('click', () => { location.hash = ''; });
-  addEventListener('hashchange', route);
+  addEventListener('hashchange', async () => {
+    await route();
+    // What had the focus is gone: it goes on with what came instead.
+    $(state.order ? '#card' : '#list').focus();
+  });
   setInterval(render, RENDER_MS);
   setInterval(() => !state.id && showList(), LIST_MS);
   await route();

@@ -191,6 +191,21 @@ story('a customer orders the same again and follows it', (world) => visiting(wor
   visit.clean();
 }));
 
+story('on a phone the sheet opens to all steps, and the list of orders is one step away', (world) => visiting(world, { viewport: { width: 390, height: 844 } }, async (visit, page) => {
+  await visit.go(track(await underWay(world.base)));
+  assert.ok(await page.locator('#timeline').isHidden());
+  await page.locator('#sheet-handle').click();
+  await page.locator('#timeline li.now').waitFor();
+  await visit.accessible();
+  await visit.shot('customer-phone-open');
+  await page.locator('#all-orders').click();
+  await page.locator('#orders .row').first().waitFor();
+  await visit.accessible();
+  await visit.shot('customer-phone-list');
+  await page.locator('#orders .row').first().click();
+  await page.locator('#card').waitFor();
+}));
+
 story('where sockets fail the customer page polls', (world) => visiting(world, {}, async (visit, page) => {
   const delivery = await underWay(world.base);
   await page.routeWebSocket('**/ws/customer', (socket) => socket.close({ code: 1011, reason: 'out of order' }));
