@@ -12,7 +12,7 @@ const FIXES = 'beeline_fixes_received_total';
 const PUSH = 'beeline_fix_push_seconds';
 
 export class Charts {
-  /** `onLive(count|null)` gets the number of connected drivers. */
+  /** `onLive(count|null)` gets the number of drivers with a live position. */
   constructor(onLive) {
     this.onLive = onLive;
     this.before = null;
@@ -55,7 +55,7 @@ export class Charts {
     );
     this.before = samples;
     this.beforeAt = at;
-    this.onLive(total(samples, 'beeline_sessions', { role: 'driver' }));
+    this.onLive(total(samples, 'beeline_drivers_live'));
   }
 
   #problem(message) {
