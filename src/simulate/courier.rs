@@ -99,11 +99,15 @@ impl Courier {
         self.motion = Motion::standing(self.motion.vehicle(), self.city.streets.at(node));
     }
 
+    pub(crate) fn vehicle_name(&self) -> &'static str {
+        self.motion.vehicle().name
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         !self.jobs.is_empty()
     }
 
-    /// Seconds that a person takes to answer an offer, and whether they take it.
+    /// How a person answers an offer: after 1 to 4 seconds, and with a no at this probability.
     pub(crate) fn considers_offer(&mut self, declines: f64) -> Answer {
         Answer { after_ms: seconds_ms(self.dice.between(1.0..4.0)), accept: !self.dice.chance(declines) }
     }

@@ -36,13 +36,6 @@ impl Point {
     pub(crate) fn toward(self, other: Point, share: f64) -> Point {
         Point { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
     }
-
-    /// How far along the way from `a` to `b` (0 to 1) the nearest point to `self` lies.
-    pub(crate) fn share_along(self, a: Point, b: Point) -> f64 {
-        let (dx, dy) = (b.x - a.x, b.y - a.y);
-        let square = dx * dx + dy * dy;
-        if square == 0.0 { 0.0 } else { (((self.x - a.x) * dx + (self.y - a.y) * dy) / square).clamp(0.0, 1.0) }
-    }
 }
 
 impl From<LatLng> for Point {

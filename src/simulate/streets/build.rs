@@ -328,7 +328,7 @@ mod tests {
         build.add_line(tile(8705), &[v(-34, 9), v(60, 9)], &road(false));
         build.add_line(tile(8705), &[v(60, 9), v(60, 900)], &road(true));
         let streets = build.finish().unwrap();
-        assert_eq!(streets.node_count(), 3, "both ends and the seam");
+        assert_eq!(streets.nodes.len(), 3, "both ends and the seam");
         assert_eq!(streets.name_at(0), Some("Via Nuova"));
     }
 

@@ -69,10 +69,6 @@ pub(crate) struct Streets {
 }
 
 impl Streets {
-    pub(crate) fn node_count(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub(crate) fn at(&self, node: NodeId) -> Point {
         self.nodes[node as usize]
     }

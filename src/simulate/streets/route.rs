@@ -23,12 +23,6 @@ pub(crate) struct Route {
     pub(crate) legs: Vec<Leg>,
 }
 
-impl Route {
-    pub(crate) fn length_m(&self) -> f64 {
-        self.legs.iter().map(|leg| leg.length_m).sum()
-    }
-}
-
 /// How a kind of driver moves: how much of a road's speed it takes, and what it cannot exceed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {

@@ -8,8 +8,8 @@ static CITY: LazyLock<Streets> = LazyLock::new(|| Build::from_archive(tiles::flo
 const SCOOTER: Pace = Pace { share: 0.95, top_mps: 12.5 };
 
 fn neighbours(streets: &Streets) -> Vec<BTreeSet<NodeId>> {
-    let mut neighbours = vec![BTreeSet::new(); streets.node_count()];
-    for node in 0..u32::try_from(streets.node_count()).unwrap() {
+    let mut neighbours = vec![BTreeSet::new(); streets.nodes.len()];
+    for node in 0..u32::try_from(streets.nodes.len()).unwrap() {
         for arc in streets.arcs_from(node) {
             neighbours[node as usize].insert(arc.to);
             neighbours[arc.to as usize].insert(node);
@@ -34,9 +34,9 @@ fn the_city_has_the_size_of_florence() {
 
 #[test]
 fn every_node_reaches_every_other() {
-    let mut backward = vec![Vec::new(); CITY.node_count()];
-    let mut forward = vec![Vec::new(); CITY.node_count()];
-    for node in 0..u32::try_from(CITY.node_count()).unwrap() {
+    let mut backward = vec![Vec::new(); CITY.nodes.len()];
+    let mut forward = vec![Vec::new(); CITY.nodes.len()];
+    for node in 0..u32::try_from(CITY.nodes.len()).unwrap() {
         for arc in CITY.arcs_from(node) {
             forward[node as usize].push(arc.to);
             backward[arc.to as usize].push(node);
@@ -60,7 +60,7 @@ fn seconds(route: &Route, pace: Pace) -> f64 {
 
 /// Plain Dijkstra, written apart from the search it checks.
 fn quickest_seconds(from: NodeId, to: NodeId, pace: Pace) -> f64 {
-    let mut best = vec![f64::INFINITY; CITY.node_count()];
+    let mut best = vec![f64::INFINITY; CITY.nodes.len()];
     best[from as usize] = 0.0;
     let mut open = std::collections::BTreeSet::from([(0_u64, from)]);
     while let Some((_, node)) = open.pop_first() {
