@@ -23,6 +23,7 @@ use crate::http::ops::Readiness;
 use crate::http::socket;
 use crate::http::socket::Rails;
 use crate::http::socket::Timings;
+use crate::simulate;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Metrics;
@@ -42,6 +43,7 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+use tokio::sync::oneshot;
 
 /// Longest wait for the worker threads to report at the start.
 const WORKERS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,6 +78,7 @@ struct Parts {
     rails: web::Data<Arc<Rails>>,
     signer: Option<web::Data<Signer>>,
     own_metrics_address: bool,
+    tiles_origin: Option<String>,
 }
 
 impl Node {
@@ -102,6 +105,7 @@ impl Node {
             rails: web::Data::new(rails.clone()),
             signer: signer.map(web::Data::new),
             own_metrics_address: config.metrics_listen.is_some(),
+            tiles_origin: config.tiles_url.as_deref().and_then(origin_of),
         };
         let (server, addr) = bind(config, &parts, &world, &rails)?;
         if let Some(address) = config.metrics_listen {
@@ -161,6 +165,13 @@ async fn resume(world: &Arc<World>, order: &Order) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `scheme://host[:port]` of an address.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next().filter(|host| !host.is_empty())?;
+    Some(format!("{scheme}://{host}"))
+}
+
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
@@ -199,6 +210,7 @@ fn configure(parts: &Parts, config: &mut web::ServiceConfig) {
     if !parts.own_metrics_address {
         http::metrics_route(config);
     }
+    http::pages::configure(parts.tiles_origin.as_deref())(config);
     http::routes(config);
 }
 
@@ -307,9 +319,68 @@ fn say_address(addr: SocketAddr) {
     println!("listening on http://{addr}");
 }
 
+/// Where a person looks next.
+#[allow(clippy::print_stdout)]
+fn say_pages(addr: SocketAddr) {
+    println!(
+        "\n  Start page     http://{addr}/\n  Operator       http://{addr}/operator\n  Customer       http://{addr}/track\n\nCtrl-C ends the demo.\n"
+    );
+}
+
 /// `beeline serve`.
 pub fn serve(config: Config) -> anyhow::Result<()> {
     actix_web::rt::System::new().block_on(run(config, |_| std::future::pending()))
+}
+
+/// `beeline demo`: a development node with a simulated city beside it, which speaks to it over real sockets like anybody else.
+pub fn demo(config: Config) -> anyhow::Result<()> {
+    let secret = config.identity.secret.as_ref().context("the demo needs a secret to sign its people's tokens")?;
+    let secret = secret.expose().to_vec();
+    let (stop_city, stopped) = oneshot::channel();
+    let (city_at, addr) = oneshot::channel::<SocketAddr>();
+    // A thread of its own: the people of the city must not slow the node down more than strangers would.
+    let city = std::thread::spawn(move || live_in(secret, addr, stopped));
+    let beside = move |addr| {
+        let _ = city_at.send(addr);
+        say_pages(addr);
+        std::future::pending()
+    };
+    let served = actix_web::rt::System::new().block_on(run(config, beside));
+    let _ = stop_city.send(());
+    let summary = city.join().map_err(|_| anyhow::anyhow!("the simulated city panicked"))?;
+    served?;
+    if let Some(summary) = summary? {
+        simulate::print_summary(&summary, false);
+    }
+    Ok(())
+}
+
+/// Runs the simulated city against the node at the address that comes, until told to stop.
+fn live_in(
+    secret: Vec<u8>,
+    addr: oneshot::Receiver<SocketAddr>,
+    stopped: oneshot::Receiver<()>,
+) -> anyhow::Result<Option<simulate::Summary>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let Ok(addr) = addr.await else { return Ok(None) };
+        let options = simulate::SimulateOptions { url: format!("http://{addr}"), secret, ..Default::default() };
+        let stop = async {
+            let _ = stopped.await;
+        };
+        simulate::run(options, stop).await.map(Some)
+    })
+}
+
+/// `beeline simulate`: the same city against any node, until Ctrl-C or its duration.
+pub fn simulate(options: simulate::SimulateOptions, json: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let summary = runtime.block_on(async {
+        let mut ends = Ends::new()?;
+        simulate::run(options, async move { ends.first().await }).await
+    })?;
+    simulate::print_summary(&summary, json);
+    Ok(())
 }
 
 /// `beeline migrate`: opens the store, which brings its tables up to date.

@@ -153,7 +153,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub drivers: u32,
     /// Orders placed each minute.
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 15)]
     pub orders_per_minute: u32,
     /// The same seed plays the same city.
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -161,6 +161,9 @@ pub struct SimulateArgs {
     /// Stop after this long, such as 90s or 10m; without it, on Ctrl-C.
     #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
+    /// Print the summary as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which token to make.

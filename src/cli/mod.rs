@@ -10,10 +10,12 @@ pub use args::SimulateArgs;
 
 use crate::config::Config;
 use crate::config::ConfigProblem;
+use crate::config::Secret;
 use crate::config::Settings;
 use crate::config::print;
 use crate::http::auth::Verifier;
 use crate::node;
+use crate::simulate::SimulateOptions;
 use crate::telemetry;
 use crate::telemetry::Metrics;
 use args::Cli;
@@ -102,8 +104,8 @@ fn serve(config: Config) -> Result<(), Failure> {
     Ok(node::serve(config)?)
 }
 
-fn demo(_config: Config) -> Result<(), Failure> {
-    Err(Failure::NotAvailable("demo"))
+fn demo(config: Config) -> Result<(), Failure> {
+    Ok(node::demo(config)?)
 }
 
 fn migrate(config: Config) -> Result<(), Failure> {
@@ -111,8 +113,18 @@ fn migrate(config: Config) -> Result<(), Failure> {
     show("The store is up to date.")
 }
 
-fn simulate(_args: SimulateArgs) -> Result<(), Failure> {
-    Err(Failure::NotAvailable("simulate"))
+fn simulate(args: SimulateArgs) -> Result<(), Failure> {
+    let secret = Secret::read(&args.secret_file).map_err(|reason| vec![ConfigProblem::new("--secret-file", reason)])?;
+    let options = SimulateOptions {
+        url: args.url,
+        secret: secret.expose().to_vec(),
+        drivers: args.drivers as usize,
+        orders_per_minute: f64::from(args.orders_per_minute),
+        seed: args.seed,
+        duration: args.duration,
+        ..SimulateOptions::default()
+    };
+    Ok(node::simulate(options, args.json)?)
 }
 
 /// Everything `serve` would refuse: settings and the keys they name.

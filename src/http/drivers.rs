@@ -206,8 +206,7 @@ pub async fn route(
 
 fn moment(text: Option<&str>, pointer: &str) -> Result<Option<Millis>, Problem> {
     let read = |text| {
-        time::from_text(text)
-            .ok_or_else(|| Problem::new(Code::Invalid).field(pointer, "RFC 3339 or Unix milliseconds"))
+        time::from_text(text).ok_or_else(|| Problem::new(Code::Invalid).field(pointer, "RFC 3339 or Unix milliseconds"))
     };
     text.map(read).transpose()
 }

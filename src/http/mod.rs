@@ -10,11 +10,14 @@ pub mod dev;
 mod doors;
 pub mod drivers;
 pub mod json;
+pub mod map;
 pub mod ops;
 pub mod orders;
+pub mod pages;
 pub mod problem;
 pub mod sessions;
 pub mod socket;
+pub mod tiles;
 pub mod tracking;
 
 use crate::protocol::problem::Code;
@@ -57,6 +60,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(get("/ws/driver", web::get().to(doors::driver)))
         .service(get("/ws/customer", web::get().to(doors::customer)))
         .service(get("/ws/operator", web::get().to(doors::operator)))
+        .service(get("/tiles/florence.json", web::get().to(map::tile_json)))
+        .service(get("/tiles/florence/{z}/{x}/{y}.mvt", web::get().to(map::tile)))
         .service(api_v1())
         .default_service(web::to(problem::no_such_route));
 }
@@ -77,9 +82,7 @@ fn api_v1() -> actix_web::Scope {
         .service(get("/drivers/{id}/route", web::get().to(drivers::route)))
         .service(post("/drivers/{id}/status", web::post().to(drivers::status)))
         .service(
-            resource("/orders", "GET, POST")
-                .route(web::get().to(orders::list))
-                .route(web::post().to(orders::place)),
+            resource("/orders", "GET, POST").route(web::get().to(orders::list)).route(web::post().to(orders::place)),
         )
         .service(get("/orders/{id}", web::get().to(orders::get)))
         .service(get("/orders/{id}/events", web::get().to(orders::events)))

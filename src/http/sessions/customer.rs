@@ -79,7 +79,11 @@ impl CustomerSession {
             Found::Open => {
                 self.orders.insert(order_id.clone(), after);
                 let member = Member { session: self.client.session, outbox: Arc::clone(sink.outbox()) };
-                let told = self.client.world.order(&order_id).is_ok_and(|order| tell(&order, SubscribeOrder { member, after }));
+                let told = self
+                    .client
+                    .world
+                    .order(&order_id)
+                    .is_ok_and(|order| tell(&order, SubscribeOrder { member, after }));
                 if !told {
                     sink.close(CloseCode::Restarting, "retry_ms=300");
                 }
