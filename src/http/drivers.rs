@@ -95,10 +95,10 @@ fn is_gone(api: &Api, live: &LiveDriver, now: Millis) -> bool {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct NearbyQuery {
     /// Degrees WGS84.
-    #[schemars(range(min = -90, max = 90))]
+    #[schemars(range(min = -90, max = 90), example = 43.7696)]
     lat: f64,
     /// Degrees WGS84.
-    #[schemars(range(min = -180, max = 180))]
+    #[schemars(range(min = -180, max = 180), example = 11.2558)]
     lng: f64,
     /// Metres, at most 50,000.
     radius: f64,

@@ -18,10 +18,10 @@ const SEQ_MAX: i64 = 1 << 53;
 #[schemars(rename = "Fix")]
 pub struct FixIn {
     /// Degrees WGS84.
-    #[schemars(range(min = -90, max = 90))]
+    #[schemars(range(min = -90, max = 90), example = 43.7696)]
     pub latitude: f64,
     /// Degrees WGS84.
-    #[schemars(range(min = -180, max = 180))]
+    #[schemars(range(min = -180, max = 180), example = 11.2558)]
     pub longitude: f64,
     /// Metres per second; negative means unknown.
     #[serde(default)]

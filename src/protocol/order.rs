@@ -224,10 +224,10 @@ impl From<&OrderEvent> for EventOut {
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 pub struct PlaceIn {
     /// Degrees WGS84.
-    #[schemars(range(min = -90, max = 90))]
+    #[schemars(range(min = -90, max = 90), example = 43.7696)]
     pub latitude: f64,
     /// Degrees WGS84.
-    #[schemars(range(min = -180, max = 180))]
+    #[schemars(range(min = -180, max = 180), example = 11.2558)]
     pub longitude: f64,
     /// How people call it, at most 500 characters.
     #[serde(default)]

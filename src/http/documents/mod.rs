@@ -14,7 +14,9 @@ mod schemas;
 mod serve;
 mod yaml;
 
+pub use asyncapi::asyncapi;
 pub use calls::LATER;
+pub use openapi::openapi;
 pub use serve::configure;
 
 #[cfg(test)]

@@ -30,9 +30,9 @@ const TOKEN: &str = "A JWT with `sub`, `role` and `exp`, audience `beeline`. A t
 pub fn openapi() -> Value {
     let mut schemas = Schemas::new();
     schemas.said.subschema_for::<Body<'static>>();
-    let mut paths = Map::new();
+    let (mut paths, mut refused) = (Map::new(), Map::new());
     for call in calls::all() {
-        let operation = operation(&call, &mut schemas);
+        let operation = operation(&call, &mut schemas, &mut refused);
         let path = paths.entry(call.path).or_insert_with(|| json!({}));
         path[call.method] = operation;
     }
@@ -50,6 +50,7 @@ pub fn openapi() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas.take(),
+            "responses": refused,
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": TOKEN },
             },
@@ -66,14 +67,14 @@ fn header(about: &str) -> Value {
     json!({ "description": about, "schema": { "type": "string" } })
 }
 
-fn operation(call: &Call, schemas: &mut Schemas) -> Value {
+fn operation(call: &Call, schemas: &mut Schemas, refused: &mut Map<String, Value>) -> Value {
     let mut operation = json!({
         "operationId": call.id,
         "tags": [call.tag],
         "summary": call.summary,
         "description": description(call),
         "security": if call.roles.is_empty() { json!([]) } else { json!([{ "bearer": [] }]) },
-        "responses": responses(call, schemas),
+        "responses": responses(call, schemas, refused),
     });
     if !call.roles.is_empty() {
         operation["x-roles"] = json!(call.roles);
@@ -135,20 +136,23 @@ fn query(call: &Call, schemas: &mut Schemas) -> Vec<Value> {
     schema["properties"].as_object().map(|fields| fields.iter().map(one).collect()).unwrap_or_default()
 }
 
-/// Good answers and refusals by status. One status may have both: then its media type tells which it is.
-fn responses(call: &Call, schemas: &mut Schemas) -> Value {
+/// Good answers and refusals by status. One status may have both: then its media type tells which it is. Refusals go to
+/// `components/responses`, named after what they are, for many calls share them.
+fn responses(call: &Call, schemas: &mut Schemas, refused: &mut Map<String, Value>) -> Value {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in &call.answers {
         responses.insert(answer.status.to_string(), good(answer, schemas));
     }
     for (status, codes) in refusals(call) {
-        let refused = refused(status, &codes);
-        match responses.get_mut(&status.to_string()) {
-            Some(response) => response["content"][MEDIA_TYPE] = refused["content"][MEDIA_TYPE].clone(),
-            None => {
-                responses.insert(status.to_string(), refused);
-            }
+        let refusal = refusal(status, &codes);
+        if let Some(response) = responses.get_mut(&status.to_string()) {
+            response["content"][MEDIA_TYPE] = refusal["content"][MEDIA_TYPE].clone();
+            continue;
         }
+        let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let name = format!("{status}.{}", names.join("."));
+        responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
+        refused.insert(name, refusal);
     }
     json!(responses)
 }
@@ -167,7 +171,7 @@ fn good(answer: &Answer, schemas: &mut Schemas) -> Value {
 }
 
 /// The codes of a call by the status they are answered with.
-pub fn refusals(call: &Call) -> BTreeMap<u16, BTreeSet<Code>> {
+fn refusals(call: &Call) -> BTreeMap<u16, BTreeSet<Code>> {
     let mut by_status: BTreeMap<u16, BTreeSet<Code>> = BTreeMap::new();
     for code in &call.refusals {
         by_status.entry(code.status()).or_default().insert(*code);
@@ -178,7 +182,7 @@ pub fn refusals(call: &Call) -> BTreeMap<u16, BTreeSet<Code>> {
     by_status
 }
 
-fn refused(status: u16, codes: &BTreeSet<Code>) -> Value {
+fn refusal(status: u16, codes: &BTreeSet<Code>) -> Value {
     let lines: Vec<String> =
         codes.iter().map(|code| format!("- [`{code}`](/docs/errors#{code}): {}", code.usual_detail())).collect();
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });

@@ -3,6 +3,8 @@
 use schemars::Schema;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::transform::Transform as _;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -20,6 +22,7 @@ impl Schemas {
         let settings = SchemaSettings::draft2020_12().with(|settings| {
             settings.definitions_path = "/components/schemas".into();
             settings.meta_schema = None;
+            settings.transforms.push(Box::new(RecursiveTransform(drop_null_default)));
         });
         let heard = settings.clone().for_deserialize().into_generator();
         Self { heard, said: settings.for_serialize().into_generator() }
@@ -44,9 +47,17 @@ impl Schemas {
     }
 }
 
-/// A schema as JSON.
-pub fn value(schema: Schema) -> Value {
+/// A schema in place, as JSON.
+pub fn value(mut schema: Schema) -> Value {
+    RecursiveTransform(drop_null_default).transform(&mut schema);
     schema.to_value()
+}
+
+/// What may be left out may be null: `default: null` says nothing more.
+fn drop_null_default(schema: &mut Schema) {
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
 }
 
 /// The schema of a value that is there: what `Option` adds is taken off again.
