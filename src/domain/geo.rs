@@ -40,10 +40,7 @@ impl Position {
     /// Great-circle distance in metres (haversine, mean Earth radius), at most 0.6 % off the ellipsoid.
     #[must_use]
     pub fn distance_m(self, other: Position) -> f64 {
-        Haversine.distance(
-            Point::new(self.longitude, self.latitude),
-            Point::new(other.longitude, other.latitude),
-        )
+        Haversine.distance(Point::new(self.longitude, self.latitude), Point::new(other.longitude, other.latitude))
     }
 }
 

@@ -15,11 +15,7 @@ pub struct InvalidId;
 fn check(text: &str) -> Result<(), InvalidId> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
     let fits = !text.is_empty() && text.len() <= ID_MAX_CHARS;
-    if fits && text.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(InvalidId)
-    }
+    if fits && text.bytes().all(allowed) { Ok(()) } else { Err(InvalidId) }
 }
 
 macro_rules! id {

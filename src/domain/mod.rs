@@ -6,6 +6,7 @@ pub mod eta;
 pub mod fix;
 pub mod geo;
 pub mod ids;
+pub mod ledger;
 pub mod matching;
 pub mod order;
 pub mod time;

@@ -1,4 +1,11 @@
 //! The wire: the only JSON a client sees, with its problem codes and close codes.
 
+pub mod close;
+pub mod fix;
+pub mod identity;
+pub mod inbound;
+pub mod json;
+pub mod order;
+pub mod outbound;
 pub mod problem;
 pub mod time;

@@ -1,0 +1,53 @@
+//! A driver's wish to be available, paused or offline, and their consent to be seen.
+
+use super::TRIES;
+use super::store_problem;
+use crate::actors::driver::ReloadDriver;
+use crate::actors::mailbox::tell;
+use crate::actors::order::RecheckOrder;
+use crate::actors::world::World;
+use crate::clock;
+use crate::domain::driver::Driver;
+use crate::domain::driver::DriverStatus;
+use crate::domain::driver::Shift;
+use crate::domain::ids::DriverId;
+use crate::protocol::problem::Code;
+use crate::protocol::problem::Problem;
+use crate::store::Conflict;
+use crate::store::StoreError;
+use std::sync::Arc;
+
+/// Stores the wish, and answers with the status now seen outside: work in hand shows before wishes.
+pub async fn shift(
+    world: &Arc<World>,
+    driver_id: &DriverId,
+    wanted: Shift,
+    share_location: Option<bool>,
+) -> Result<DriverStatus, Problem> {
+    for _ in 0..TRIES {
+        let now = clock::now();
+        let loaded = world.store.drivers.driver_load(driver_id.clone(), now).await;
+        let state = loaded.map_err(|error| store_problem(&error))?;
+        let before = state.driver.unwrap_or_else(|| Driver::new(driver_id.clone()));
+        let after = before.ask(wanted, share_location, now).map_err(|_| Problem::new(Code::ConsentNeeded))?;
+        let consent_changed = before.share_location != after.share_location;
+        match world.store.drivers.driver_save(after).await {
+            Ok(()) => {
+                if let Ok(driver) = world.driver(driver_id) {
+                    tell(&driver, ReloadDriver);
+                }
+                let orders = state.assignment.as_ref().map(|(_, orders)| orders.as_slice()).unwrap_or_default();
+                if consent_changed {
+                    // Whoever watches this driver may do so from now on, or no more.
+                    for addr in orders.iter().filter_map(|order_id| world.directory.order(order_id)) {
+                        tell(&addr, RecheckOrder);
+                    }
+                }
+                return Ok(DriverStatus::seen(wanted, state.offer.is_some(), state.assignment.is_some()));
+            }
+            Err(StoreError::Conflict(Conflict::DriverChanged)) => {}
+            Err(error) => return Err(store_problem(&error)),
+        }
+    }
+    Err(Problem::new(Code::Conflict).detail("The driver keeps changing: try again."))
+}

@@ -1,0 +1,292 @@
+//! A driver: one actor per driver who is connected, reporting or carrying an order.
+//!
+//! Owns the validation and order of fixes, the rate limit, what is settled, presence, and the reservation for one offer at a time. It outlives its
+//! socket. Knows nothing of sockets but an outbox; knows orders only by id. When it dies, the next look-up makes a new one from the store: an
+//! unacknowledged fix is sent again by the device, an open offer is read back.
+
+mod intake;
+mod messages;
+mod offering;
+
+pub use messages::AttachSession;
+pub use messages::DetachSession;
+pub use messages::EndOffer;
+pub use messages::FixesStored;
+pub use messages::GetGreeting;
+pub use messages::Greeting;
+pub use messages::MakeOffer;
+pub use messages::OrderChanged;
+pub use messages::ReloadDriver;
+pub use messages::ReportFix;
+pub use messages::ReportFixes;
+pub use messages::Reported;
+
+use crate::actors::outbox::Event;
+use crate::actors::outbox::Outbox;
+use crate::actors::world::World;
+use crate::clock;
+use crate::domain::driver::Driver;
+use crate::domain::driver::DriverStatus;
+use crate::domain::fix::Bucket;
+use crate::domain::fix::Fix;
+use crate::domain::fix::Gate;
+use crate::domain::ids::AssignmentId;
+use crate::domain::ids::DriverId;
+use crate::domain::ids::OrderId;
+use crate::domain::ledger::Ledger;
+use crate::domain::time::Millis;
+use crate::limits::MAILBOX_MAX;
+use crate::protocol::close::CloseCode;
+use crate::store::DriverState;
+use crate::store::FixRow;
+use crate::store::Offer;
+use actix::Actor;
+use actix::ActorContext;
+use actix::AsyncContext;
+use actix::Context;
+use actix::Handler;
+use actix::MessageResult;
+use actix::fut::ActorFutureExt;
+use actix::fut::wrap_future;
+use bytestring::ByteString;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// How often an actor asks itself whether it is still needed.
+const IDLE_CHECK: Duration = Duration::from_secs(60);
+/// Pause between two tries to load, in milliseconds; doubles.
+const LOAD_RETRY_MS: u64 = 50;
+/// Tries to load before the actor gives up and dies, to be made anew by the next look-up.
+const LOAD_TRIES: u32 = 6;
+
+/// The socket a driver is connected by.
+struct Link {
+    session: u64,
+    outbox: Arc<Outbox>,
+}
+
+/// A live fix over the rate, kept until its turn comes or a newer one takes its place.
+struct Held {
+    fix: Arc<Fix>,
+    read_at: Instant,
+    /// Stored already, as part of a batch: only its publication waits.
+    stored: bool,
+}
+
+/// What the store knows beyond the driver themselves.
+#[derive(Default)]
+struct Work {
+    assignment: Option<(AssignmentId, Vec<OrderId>)>,
+    offer: Option<Offer>,
+}
+
+/// See the module.
+pub struct DriverActor {
+    driver_id: DriverId,
+    world: Arc<World>,
+    driver: Driver,
+    work: Work,
+    /// An offer is being written: no other may begin.
+    offering: bool,
+    link: Option<Link>,
+    gate: Gate,
+    ledger: Ledger,
+    bucket: Bucket,
+    held: Option<Held>,
+    live: Option<Arc<Fix>>,
+    backlog: Vec<FixRow>,
+    record: u64,
+    waiters: VecDeque<(u64, oneshot::Sender<()>)>,
+    ack_due: bool,
+    acked_at: Millis,
+    heard_at: Millis,
+    reloads: u64,
+}
+
+impl DriverActor {
+    /// An actor that loads before it reads its first message.
+    pub fn new(driver_id: DriverId, world: Arc<World>, ctx: &mut Context<Self>) -> Self {
+        ctx.set_mailbox_capacity(MAILBOX_MAX);
+        Self {
+            driver: Driver::new(driver_id.clone()),
+            driver_id,
+            world,
+            work: Work::default(),
+            offering: false,
+            link: None,
+            gate: Gate::default(),
+            ledger: Ledger::default(),
+            bucket: Bucket::full(),
+            held: None,
+            live: None,
+            backlog: Vec::new(),
+            record: 0,
+            waiters: VecDeque::new(),
+            ack_due: false,
+            acked_at: Millis(0),
+            heard_at: clock::now(),
+            reloads: 0,
+        }
+    }
+
+    fn status(&self) -> DriverStatus {
+        let has_offer = self.offering || self.work.offer.is_some();
+        DriverStatus::seen(self.driver.shift, has_offer, self.work.assignment.is_some())
+    }
+
+    /// Takes over what the store says, at the start of life.
+    fn begin(&mut self, state: DriverState, ctx: &mut Context<Self>) {
+        self.gate = Gate::resume(state.last_seq, state.newest.as_ref());
+        self.ledger = Ledger::resume(state.last_seq);
+        let now = clock::now();
+        let gone_ms = self.world.tuning.gone_ms;
+        let newest = state.newest.clone().filter(|fix| gone_ms <= 0 || now.since(fix.timestamp) < gone_ms);
+        self.refresh(state, ctx);
+        if let Some(fix) = newest {
+            self.publish(Arc::new(fix), Instant::now());
+        }
+    }
+
+    /// Takes over the driver, their assignment and their offer, and shows the status that follows.
+    fn refresh(&mut self, state: DriverState, ctx: &mut Context<Self>) {
+        let before = self.status();
+        if let Some(driver) = state.driver {
+            self.driver = driver;
+        }
+        self.work.assignment = state.assignment;
+        self.adopt_offer(state.offer, ctx);
+        if self.status() != before {
+            self.show_status();
+        }
+    }
+
+    /// Reads the store again; of several reads under way only the one begun last counts.
+    fn reload(&mut self, ctx: &mut Context<Self>) {
+        self.reloads += 1;
+        let turn = self.reloads;
+        let work = load(self.world.clone(), self.driver_id.clone());
+        let done = wrap_future::<_, Self>(work).map(move |state, actor, ctx| match state {
+            Some(state) if actor.reloads == turn => actor.refresh(state, ctx),
+            Some(_) => {}
+            None => ctx.stop(),
+        });
+        ctx.spawn(done);
+    }
+
+    fn show_status(&self) {
+        self.world.live.set_status(&self.driver_id, self.status());
+        self.touch_cell();
+    }
+
+    fn send(&self, text: ByteString) {
+        if let Some(link) = &self.link {
+            link.outbox.event(Event { text, tag: None });
+        }
+    }
+
+    fn is_needed(&self) -> bool {
+        let idle_ms = clock::now().since(self.heard_at);
+        let patience_ms = self.world.tuning.gone_ms.max(60_000);
+        self.link.is_some()
+            || self.work.assignment.is_some()
+            || self.status() == DriverStatus::Offered
+            || !self.backlog.is_empty()
+            || !self.waiters.is_empty()
+            || idle_ms < patience_ms
+    }
+}
+
+/// Reads a driver's state, patiently; `None` when the store stays away.
+async fn load(world: Arc<World>, driver_id: DriverId) -> Option<DriverState> {
+    let mut pause_ms = LOAD_RETRY_MS;
+    for _ in 0..LOAD_TRIES {
+        match world.store.drivers.driver_load(driver_id.clone(), clock::now()).await {
+            Ok(state) => return Some(state),
+            Err(error) => tracing::warn!(driver.id = %driver_id, %error, "driver not loaded"),
+        }
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        pause_ms *= 2;
+    }
+    None
+}
+
+impl Actor for DriverActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let work = load(self.world.clone(), self.driver_id.clone());
+        let done = wrap_future::<_, Self>(work).map(|state, actor, ctx| match state {
+            Some(state) => actor.begin(state, ctx),
+            None => ctx.stop(),
+        });
+        // `wait`: nothing is read from the mailbox before the state is there.
+        ctx.wait(done);
+        ctx.run_interval(IDLE_CHECK, |actor, ctx| {
+            if !actor.is_needed() {
+                actor.world.directory.remove_driver(&actor.driver_id, &ctx.address());
+                ctx.stop();
+            }
+        });
+    }
+
+    fn stopped(&mut self, _ctx: &mut Context<Self>) {
+        if let Some(link) = self.link.take() {
+            link.outbox.close(CloseCode::Restarting, "retry_ms=300");
+        }
+    }
+}
+
+impl Handler<GetGreeting> for DriverActor {
+    type Result = MessageResult<GetGreeting>;
+
+    fn handle(&mut self, _message: GetGreeting, _ctx: &mut Context<Self>) -> Self::Result {
+        self.heard_at = clock::now();
+        MessageResult(Greeting { last_seq: self.gate.last_seq(), status: self.status() })
+    }
+}
+
+impl Handler<AttachSession> for DriverActor {
+    type Result = ();
+
+    fn handle(&mut self, message: AttachSession, _ctx: &mut Context<Self>) {
+        const TOOK_OVER: &str = "a newer connection of this driver took over";
+        if self.link.as_ref().is_some_and(|link| link.session > message.session) {
+            message.outbox.close(CloseCode::Replaced, TOOK_OVER);
+            return;
+        }
+        if let Some(older) = self.link.replace(Link { session: message.session, outbox: message.outbox }) {
+            older.outbox.close(CloseCode::Replaced, TOOK_OVER);
+        }
+        self.resend_offer();
+    }
+}
+
+impl Handler<DetachSession> for DriverActor {
+    type Result = ();
+
+    fn handle(&mut self, message: DetachSession, _ctx: &mut Context<Self>) {
+        if self.link.as_ref().is_some_and(|link| link.session == message.session) {
+            self.link = None;
+        }
+    }
+}
+
+impl Handler<ReloadDriver> for DriverActor {
+    type Result = ();
+
+    fn handle(&mut self, _message: ReloadDriver, ctx: &mut Context<Self>) {
+        self.reload(ctx);
+    }
+}
+
+impl Handler<OrderChanged> for DriverActor {
+    type Result = ();
+
+    fn handle(&mut self, message: OrderChanged, ctx: &mut Context<Self>) {
+        self.send(message.frame);
+        self.reload(ctx);
+    }
+}

@@ -1,0 +1,387 @@
+//! An order that has not ended: one actor that publishes its events, grants and revokes the right to watch its driver, and keeps it announced to the
+//! cell of its pickup while it looks for one.
+//!
+//! It writes nothing: commands are done by the functions in `desk`, wherever they arrive, and reach this actor as hints. A hint that is lost or out of
+//! order is made good by reading the store. When the actor dies its members are told to subscribe again.
+
+use crate::actors::board::OrderSeen;
+use crate::actors::cell::CloseOrder;
+use crate::actors::cell::OfferEnded;
+use crate::actors::cell::OpenOrderHere;
+use crate::actors::cell::WatchDriver;
+use crate::actors::driver::OrderChanged;
+use crate::actors::mailbox::tell;
+use crate::actors::outbox::Event;
+use crate::actors::watch::Audience;
+use crate::actors::watch::LEASE_MS;
+use crate::actors::watch::Member;
+use crate::actors::watch::Watch;
+use crate::actors::world::World;
+use crate::clock;
+use crate::domain::geo::Position;
+use crate::domain::ids::DriverId;
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::order::OrderEvent;
+use crate::domain::order::Status;
+use crate::limits::MAILBOX_MAX;
+use crate::protocol::outbound::order_frame;
+use crate::store::StoreResult;
+use actix::Actor;
+use actix::ActorContext;
+use actix::AsyncContext;
+use actix::Context;
+use actix::Handler;
+use actix::Message;
+use actix::fut::ActorFutureExt;
+use actix::fut::wrap_future;
+use bytestring::ByteString;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a searching order is announced again, and an order that waits for its kitchen looks at the clock.
+const ANNOUNCE: Duration = Duration::from_secs(5);
+/// How long an order that has ended stays for stragglers who still want to read its end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// From the order functions: this was committed. May be lost; the steward's sweep or the next one makes it good.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub struct OrderCommitted {
+    /// The order after it.
+    pub order: Arc<Order>,
+    /// What happened.
+    pub events: Vec<OrderEvent>,
+}
+
+/// From whoever believes that this actor may have missed something: read the store.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RecheckOrder;
+
+/// From a session: send me every event above `after`, or the order as it is, and all that follows.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SubscribeOrder {
+    /// The session.
+    pub member: Member,
+    /// The last event it has seen.
+    pub after: Option<i64>,
+}
+
+/// From a session: no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct UnsubscribeOrder {
+    /// The session's number.
+    pub session: u64,
+}
+
+/// What the store says about an order.
+struct Loaded {
+    order: Order,
+    events: Vec<OrderEvent>,
+    refused_by: HashSet<DriverId>,
+    shared: bool,
+}
+
+/// See the module.
+pub struct OrderActor {
+    order_id: OrderId,
+    world: Arc<World>,
+    order: Option<Arc<Order>>,
+    events: Vec<OrderEvent>,
+    refused_by: HashSet<DriverId>,
+    audience: Arc<Audience>,
+    watch: Option<Arc<Watch>>,
+    rechecking: bool,
+    recheck_again: bool,
+    ended: bool,
+}
+
+impl OrderActor {
+    /// An actor that loads before it reads its first message.
+    pub fn new(order_id: OrderId, world: Arc<World>, ctx: &mut Context<Self>) -> Self {
+        ctx.set_mailbox_capacity(MAILBOX_MAX);
+        Self {
+            order_id,
+            world,
+            order: None,
+            events: Vec::new(),
+            refused_by: HashSet::new(),
+            audience: Arc::default(),
+            watch: None,
+            rechecking: false,
+            recheck_again: false,
+            ended: false,
+        }
+    }
+
+    fn version(&self) -> i64 {
+        self.order.as_ref().map_or(0, |order| order.version)
+    }
+
+    /// Takes over what the store says, and tells whoever is concerned what is new in it.
+    fn adopt(&mut self, loaded: Loaded, ctx: &mut Context<Self>) {
+        if loaded.order.version < self.version() {
+            return;
+        }
+        self.refused_by.extend(loaded.refused_by);
+        let shared = loaded.shared;
+        let known = self.version();
+        let news = loaded.events.into_iter().filter(|event| event.seq > known).collect();
+        self.advance(Arc::new(loaded.order), news, ctx);
+        self.settle_watch(shared);
+    }
+
+    /// Publishes events that follow the known ones without a gap.
+    fn advance(&mut self, order: Arc<Order>, events: Vec<OrderEvent>, ctx: &mut Context<Self>) {
+        let first_look = self.order.is_none();
+        let before = self.order.replace(order.clone());
+        if !order.status.is_active() {
+            // Before anybody reads of the end: from here on no position can reach them.
+            self.revoke();
+        }
+        let last_seq = events.last().map(|event| event.seq);
+        for event in events {
+            if !first_look {
+                let newest = (Some(event.seq) == last_seq).then_some(order.as_ref());
+                let frame = order_frame(&event, newest);
+                self.audience.event(&self.order_id, event.seq, &frame);
+                self.tell_driver(&event, before.as_deref(), &frame);
+            }
+            self.events.push(event);
+        }
+        self.tell_board(&order);
+        self.announce();
+        if order.status.is_terminal() && !self.ended {
+            self.ended = true;
+            self.world.directory.remove_order(&self.order_id, &ctx.address());
+            ctx.run_later(FAREWELL, |_, ctx| ctx.stop());
+        }
+    }
+
+    fn tell_driver(&self, event: &OrderEvent, before: Option<&Order>, frame: &ByteString) {
+        let previous = before.and_then(|order| order.driver_id.as_ref());
+        let current = event.driver_id.as_ref();
+        for driver_id in previous.into_iter().chain(current.filter(|id| Some(*id) != previous)) {
+            if let Some(driver) = self.world.directory.driver(driver_id) {
+                tell(&driver, OrderChanged { frame: frame.clone() });
+            }
+        }
+    }
+
+    fn tell_board(&self, order: &Arc<Order>) {
+        if let Ok(board) = self.world.board().cloned() {
+            tell(&board, OrderSeen { order: order.clone() });
+        }
+    }
+
+    /// Keeps the pickup's cell informed while the order looks for a driver, and afterwards that it does no more.
+    fn announce(&self) {
+        let Some(order) = &self.order else { return };
+        let pickup = self.world.cell_at(order.pickup.position);
+        if order.status == Status::Searching {
+            if let Ok(cell) = self.world.cell(pickup) {
+                tell(&cell, OpenOrderHere { order: order.clone(), refused_by: self.refused_by.clone() });
+            }
+        } else if let Some(cell) = self.world.directory.cell(pickup) {
+            tell(&cell, CloseOrder { order_id: self.order_id.clone() });
+        }
+    }
+
+    /// Begins or ends the right to watch, as the store has just said.
+    fn settle_watch(&mut self, shared: bool) {
+        let Some(order) = self.order.clone() else { return };
+        let driver_id = order.driver_id.clone().filter(|_| order.status.is_active() && shared);
+        let current = self.watch.as_ref().filter(|watch| !watch.is_over()).map(|watch| watch.driver_id.clone());
+        if driver_id != current {
+            self.revoke();
+            if let Some(driver_id) = driver_id {
+                self.grant(driver_id, &order);
+            }
+        }
+        if let Some(watch) = &self.watch {
+            watch.heads_to(next_stop(&order));
+        }
+    }
+
+    fn grant(&mut self, driver_id: DriverId, order: &Order) {
+        let lease_until = clock::now() + LEASE_MS;
+        let (audience, stop) = (self.audience.clone(), next_stop(order));
+        let watch = Arc::new(Watch::new(self.order_id.clone(), driver_id, audience, stop, lease_until));
+        // The registry first: a cell the driver enters from now on reads it there.
+        self.world.watches.add(watch.clone());
+        self.show(&watch, None);
+        self.watch = Some(watch);
+    }
+
+    /// Has the driver's cell show where the driver is, to everybody or to one new member.
+    fn show(&self, watch: &Arc<Watch>, member: Option<&Member>) {
+        let outbox = member.map(|member| member.outbox.clone());
+        let cell = self.world.live.get(&watch.driver_id).and_then(|live| self.world.cell(live.cell).ok());
+        match (cell, outbox) {
+            (Some(cell), member) => {
+                tell(&cell, WatchDriver { watch: watch.clone(), member });
+            }
+            (None, Some(outbox)) => watch.show(&outbox, None, clock::now()),
+            (None, None) => watch.gone(clock::now()),
+        }
+    }
+
+    fn revoke(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            watch.revoke();
+            self.world.watches.sweep(&watch.driver_id);
+        }
+    }
+
+    /// Reads the store; requests that come meanwhile lead to one more look.
+    fn recheck(&mut self, ctx: &mut Context<Self>) {
+        if self.rechecking {
+            self.recheck_again = true;
+            return;
+        }
+        self.rechecking = true;
+        let work = load(self.world.clone(), self.order_id.clone(), self.version());
+        let done = wrap_future::<_, Self>(work).map(|loaded, actor, ctx| {
+            actor.rechecking = false;
+            match loaded {
+                Ok(Some(loaded)) => actor.adopt(loaded, ctx),
+                Ok(None) => ctx.stop(),
+                Err(error) => tracing::warn!(order.id = %actor.order_id, %error, "order not read"),
+            }
+            if std::mem::take(&mut actor.recheck_again) {
+                actor.recheck(ctx);
+            }
+        });
+        ctx.spawn(done);
+    }
+}
+
+/// The stop the driver heads for: the pickup until the goods are picked up, then the door.
+fn next_stop(order: &Order) -> Position {
+    if order.status.is_before_pickup() { order.pickup.position } else { order.dropoff.position }
+}
+
+async fn load(world: Arc<World>, order_id: OrderId, after: i64) -> StoreResult<Option<Loaded>> {
+    // Events after the order: an event committed in between is there twice rather than missing.
+    let orders = &world.store.orders;
+    let Some(order) = orders.order_fetch(order_id.clone()).await? else { return Ok(None) };
+    let mut events = orders.order_events(order_id.clone(), after).await?;
+    events.retain(|event| event.seq <= order.version);
+    let mut refused_by = HashSet::new();
+    if order.status == Status::Searching {
+        let since = order.due_at.unwrap_or(order.created_at);
+        refused_by.extend(orders.offer_refusals(order_id.clone(), since).await?);
+    }
+    let state = orders.orders_watch_state(vec![order_id]).await?;
+    let shared = state.first().is_some_and(|state| state.shared && state.driver_id == order.driver_id);
+    Ok(Some(Loaded { order, events, refused_by, shared }))
+}
+
+impl Actor for OrderActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let work = load(self.world.clone(), self.order_id.clone(), 0);
+        let done = wrap_future::<_, Self>(work).map(|loaded, actor, ctx| match loaded {
+            Ok(Some(loaded)) => actor.adopt(loaded, ctx),
+            Ok(None) => ctx.stop(),
+            Err(error) => {
+                tracing::warn!(order.id = %actor.order_id, %error, "order not loaded");
+                ctx.stop();
+            }
+        });
+        // `wait`: nothing is read from the mailbox before the order is there.
+        ctx.wait(done);
+        ctx.run_interval(ANNOUNCE, |actor, _| {
+            if actor.order.as_ref().is_some_and(|order| order.status == Status::Searching) {
+                actor.announce();
+            }
+        });
+    }
+
+    fn stopped(&mut self, _ctx: &mut Context<Self>) {
+        self.revoke();
+        if !self.ended {
+            self.audience.poke();
+        }
+    }
+}
+
+impl Handler<OrderCommitted> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, message: OrderCommitted, ctx: &mut Context<Self>) {
+        let known = self.version();
+        if message.order.version <= known {
+            return;
+        }
+        let news: Vec<OrderEvent> = message.events.into_iter().filter(|event| event.seq > known).collect();
+        let is_gapless = news.first().is_some_and(|event| event.seq == known + 1);
+        if is_gapless && self.order.is_some() {
+            self.advance(message.order, news, ctx);
+        }
+        let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_over());
+        let needs_watch = self.order.as_ref().is_some_and(|order| order.status.is_active()) && !is_watched;
+        if let (Some(watch), Some(order)) = (&self.watch, &self.order) {
+            watch.heads_to(next_stop(order));
+        }
+        if !is_gapless || needs_watch {
+            self.recheck(ctx);
+        }
+    }
+}
+
+impl Handler<RecheckOrder> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, _message: RecheckOrder, ctx: &mut Context<Self>) {
+        self.recheck(ctx);
+    }
+}
+
+impl Handler<OfferEnded> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, message: OfferEnded, _ctx: &mut Context<Self>) {
+        self.refused_by.insert(message.driver_id.clone());
+        let Some(order) = &self.order else { return };
+        if let Ok(cell) = self.world.cell(self.world.cell_at(order.pickup.position)) {
+            tell(&cell, message);
+        }
+    }
+}
+
+impl Handler<SubscribeOrder> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SubscribeOrder, _ctx: &mut Context<Self>) {
+        let SubscribeOrder { member, after } = message;
+        let Some(order) = self.order.clone() else {
+            member.outbox.poke();
+            return;
+        };
+        // The current one first, or every event above `after`; the audience gets the rest as it happens, on this same thread.
+        let from = after.unwrap_or(order.version - 1);
+        for event in self.events.iter().filter(|event| event.seq > from) {
+            let newest = (event.seq == order.version).then_some(order.as_ref());
+            let tag = Some((self.order_id.clone(), event.seq));
+            member.outbox.event(Event { text: order_frame(event, newest), tag });
+        }
+        self.audience.join(member.clone());
+        if let Some(watch) = self.watch.clone() {
+            self.show(&watch, Some(&member));
+        }
+    }
+}
+
+impl Handler<UnsubscribeOrder> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, message: UnsubscribeOrder, _ctx: &mut Context<Self>) {
+        self.audience.leave(message.session);
+    }
+}

@@ -1,0 +1,150 @@
+//! What an outbox holds, without the sharing and the waking.
+
+use super::Event;
+use super::Latest;
+use super::Out;
+use super::OutboxState;
+use crate::domain::ids::OrderId;
+use crate::limits::OUTBOX_MAX_EVENTS;
+use crate::protocol::close::CloseCode;
+use bytestring::ByteString;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Conflated seqs in one ack frame; more make another frame.
+pub(super) const ACK_MAX_CONFLATED: usize = 1_024;
+/// Conflated seqs waiting for one driver; more close the socket. At ten fixes a second this is close to half an hour
+/// without reading, which no living reader reaches.
+pub(super) const CONFLATED_MAX_WAITING: usize = 16 * ACK_MAX_CONFLATED;
+
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) ping: bool,
+    pub(super) poke: bool,
+    ack: Option<i64>,
+    /// The highest seq acked so far: an ack never goes back.
+    acked: Option<i64>,
+    conflated: Vec<i64>,
+    events: VecDeque<Event>,
+    /// A customer watches a handful of orders: a linear search beats a map.
+    latest: Vec<Latest>,
+    close: Closing,
+}
+
+/// How far the end has come.
+#[derive(Default)]
+enum Closing {
+    #[default]
+    Open,
+    /// To be told to the session.
+    Due(CloseCode, Cow<'static, str>),
+    Told(CloseCode),
+}
+
+impl Pending {
+    pub(super) fn is_closed(&self) -> bool {
+        !matches!(self.close, Closing::Open)
+    }
+
+    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) -> bool {
+        if let Some(slot) = self.latest.iter_mut().find(|slot| slot.order == *order) {
+            slot.text = text;
+            slot.read_at = read_at;
+            slot.replaced = slot.replaced.saturating_add(1);
+        } else {
+            self.latest.push(Latest { order: order.clone(), text, read_at, replaced: 0 });
+        }
+        true
+    }
+
+    pub(super) fn clear_latest(&mut self, order: &OrderId) {
+        self.latest.retain(|slot| slot.order != *order);
+    }
+
+    pub(super) fn put_event(&mut self, event: Event) -> bool {
+        if self.events.len() >= OUTBOX_MAX_EVENTS {
+            return self.overflow("order events were not read");
+        }
+        self.events.push_back(event);
+        true
+    }
+
+    pub(super) fn put_ack(&mut self, up_to: i64, conflated: &[i64]) -> bool {
+        if self.conflated.len() + conflated.len() > CONFLATED_MAX_WAITING {
+            return self.overflow("acks were not read");
+        }
+        self.ack = self.ack.max(Some(up_to));
+        self.conflated.extend_from_slice(conflated);
+        true
+    }
+
+    pub(super) fn close(&mut self, code: CloseCode, reason: Cow<'static, str>) -> bool {
+        self.close = Closing::Due(code, reason);
+        true
+    }
+
+    /// Nobody reads: what waits is worth less than the memory, and the client resumes from what it has.
+    /// Answers `false`: what came was not taken in.
+    fn overflow(&mut self, reason: &'static str) -> bool {
+        *self = Pending::default();
+        self.close(CloseCode::SlowReader, Cow::Borrowed(reason));
+        false
+    }
+
+    pub(super) fn take_into(&mut self, taken: &mut Vec<Out>) {
+        if std::mem::take(&mut self.ping) {
+            taken.push(Out::Ping);
+        }
+        self.take_acks(taken);
+        taken.extend(self.events.drain(..).map(Out::Event));
+        taken.extend(self.latest.drain(..).map(Out::Latest));
+        if std::mem::take(&mut self.poke) {
+            taken.push(Out::Poke);
+        }
+        match std::mem::take(&mut self.close) {
+            Closing::Open => {}
+            Closing::Due(code, reason) => {
+                self.close = Closing::Told(code);
+                taken.push(Out::Close(code, reason));
+            }
+            told @ Closing::Told(_) => self.close = told,
+        }
+    }
+
+    /// One frame, or several when the conflated seqs are many. A frame claims no seq above the last conflated one it
+    /// lists unless it is the last frame: else the client would take a seq listed in the next one for stored.
+    fn take_acks(&mut self, taken: &mut Vec<Out>) {
+        let Some(up_to) = self.ack.take() else { return };
+        let mut rest = std::mem::take(&mut self.conflated);
+        rest.sort_unstable();
+        rest.dedup();
+        let before = self.acked.unwrap_or(i64::MIN);
+        while rest.len() > ACK_MAX_CONFLATED {
+            let later = rest.split_off(ACK_MAX_CONFLATED);
+            let claim = rest.last().map_or(up_to, |last| (*last).clamp(before.min(up_to), up_to));
+            taken.push(Out::Ack { up_to: claim, conflated: rest });
+            rest = later;
+        }
+        let claim = up_to.max(before);
+        taken.push(Out::Ack { up_to: claim, conflated: rest });
+        self.acked = Some(claim);
+    }
+
+    pub(super) fn state(&self) -> OutboxState {
+        OutboxState {
+            events: self.events.len(),
+            latest: self.latest.len(),
+            conflated: self.conflated.len(),
+            ack: self.ack,
+            ping: self.ping,
+            poke: self.poke,
+            closed: match self.close {
+                Closing::Open => None,
+                Closing::Due(code, _) | Closing::Told(code) => Some(code.number()),
+            },
+            ringing: false,
+            dead: false,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The recorder: gathers fixes while one batch is being written and writes them as the next one.
+//!
+//! Batches grow with the load by themselves: an idle node writes each fix at once, a busy one hundreds in one commit. A batch that fails is tried
+//! again with growing, jittered pauses; until it is stored nothing in it is acknowledged, and what waits is bounded.
+
+use crate::actors::driver::DriverActor;
+use crate::actors::driver::FixesStored;
+use crate::actors::mailbox::tell;
+use crate::actors::world::World;
+use crate::limits::MAILBOX_MAX;
+use crate::store::FixRow;
+use actix::Actor;
+use actix::Addr;
+use actix::AsyncContext;
+use actix::Context;
+use actix::Handler;
+use actix::Message;
+use actix::fut::ActorFutureExt;
+use actix::fut::wrap_future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Fixes of one commit at most.
+const BATCH_MAX: usize = 2_000;
+/// Fixes waiting here before the recorder stops reading its mailbox; then drivers keep theirs, each a bounded number.
+const WAITING_MAX: usize = 50_000;
+/// How long it then does not read, in milliseconds.
+const BREATHER_MS: u64 = 20;
+/// First pause after a batch failed, in milliseconds; doubles up to the last.
+const RETRY_FIRST_MS: u64 = 50;
+/// Longest pause between two tries, in milliseconds.
+const RETRY_LAST_MS: u64 = 2_000;
+
+/// From a driver: store these. Answered by [`FixesStored`]. Never lost while the recorder lives; a driver whose message does not fit keeps it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RecordFixes {
+    /// What to store.
+    pub rows: Vec<FixRow>,
+    /// Who is told.
+    pub driver: Addr<DriverActor>,
+    /// The driver's number for it, growing.
+    pub record: u64,
+}
+
+struct Receipt {
+    driver: Addr<DriverActor>,
+    record: u64,
+}
+
+/// See the module.
+pub struct Recorder {
+    world: Arc<World>,
+    rows: Vec<FixRow>,
+    receipts: Vec<Receipt>,
+    writing: bool,
+}
+
+impl Recorder {
+    /// A recorder with nothing to do.
+    pub fn new(world: Arc<World>, ctx: &mut Context<Self>) -> Self {
+        ctx.set_mailbox_capacity(MAILBOX_MAX * 16);
+        Self { world, rows: Vec::new(), receipts: Vec::new(), writing: false }
+    }
+
+    fn write_next(&mut self, ctx: &mut Context<Self>) {
+        if self.writing || self.receipts.is_empty() {
+            return;
+        }
+        self.writing = true;
+        let rows = std::mem::take(&mut self.rows);
+        let receipts = std::mem::take(&mut self.receipts);
+        let world = self.world.clone();
+        let work = async move { store_all(&world, rows).await };
+        let done = wrap_future::<_, Self>(work).map(move |(), recorder, ctx| {
+            for receipt in receipts {
+                // A lost word is made good by the next one: it carries a higher record number.
+                tell(&receipt.driver, FixesStored { record: receipt.record });
+            }
+            recorder.writing = false;
+            recorder.write_next(ctx);
+        });
+        ctx.spawn(done);
+    }
+}
+
+/// Writes until it is written. The caller's bounds hold meanwhile: drivers stop sending when nothing is acknowledged.
+async fn store_all(world: &World, mut rows: Vec<FixRow>) {
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(BATCH_MAX));
+        let mut pause_ms = RETRY_FIRST_MS;
+        while let Err(error) = world.store.fixes.fixes_append(rows.clone()).await {
+            tracing::warn!(%error, rows = rows.len(), pause_ms, "fixes not stored, trying again");
+            let jittered_ms = rand::random_range(pause_ms / 2..=pause_ms);
+            tokio::time::sleep(Duration::from_millis(jittered_ms)).await;
+            pause_ms = (pause_ms * 2).min(RETRY_LAST_MS);
+        }
+        rows = rest;
+    }
+}
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+}
+
+impl Handler<RecordFixes> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, message: RecordFixes, ctx: &mut Context<Self>) {
+        if self.rows.len() > WAITING_MAX {
+            ctx.wait(wrap_future(tokio::time::sleep(Duration::from_millis(BREATHER_MS))));
+        }
+        self.rows.extend(message.rows);
+        self.receipts.push(Receipt { driver: message.driver, record: message.record });
+        self.write_next(ctx);
+    }
+}

@@ -1,0 +1,78 @@
+//! The steward: every two seconds asks the store, in one read, whether every watch of this node may go on, and renews or ends it.
+//!
+//! This is the lease of the contract: an order that ended without anybody here hearing of it is not seen any more within five seconds, and when the
+//! store is away nobody sees anybody.
+
+use crate::actors::mailbox::tell;
+use crate::actors::order::RecheckOrder;
+use crate::actors::watch::LEASE_MS;
+use crate::actors::watch::Watch;
+use crate::actors::world::World;
+use crate::clock;
+use crate::domain::ids::OrderId;
+use crate::limits::IDEMPOTENCY_TTL_MS;
+use crate::store::WatchState;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time between two rounds.
+const ROUND: Duration = Duration::from_secs(2);
+/// Watches asked for in one read.
+const ASK_MAX: usize = 1_000;
+/// Rounds between two sweeps of expired idempotency keys: about ten minutes.
+const ROUNDS_A_SWEEP: u32 = 300;
+
+/// Runs until the node ends.
+pub async fn run(world: Arc<World>) {
+    let mut rounds = tokio::time::interval(ROUND);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut round: u32 = 0;
+    loop {
+        rounds.tick().await;
+        let watches = world.watches.all();
+        for some in watches.chunks(ASK_MAX) {
+            renew(&world, some).await;
+        }
+        round = round.wrapping_add(1);
+        if round.is_multiple_of(ROUNDS_A_SWEEP) {
+            expire_keys(&world).await;
+        }
+    }
+}
+
+async fn renew(world: &World, watches: &[Arc<Watch>]) {
+    // The lease counts from before the question: the answer may have been true only then.
+    let until = clock::now() + LEASE_MS;
+    let order_ids = watches.iter().map(|watch| watch.order_id.clone()).collect();
+    let states = match world.store.orders.orders_watch_state(order_ids).await {
+        Ok(states) => states,
+        Err(error) => {
+            tracing::warn!(%error, watches = watches.len(), "watches not renewed");
+            return;
+        }
+    };
+    let by_order: HashMap<&OrderId, &WatchState> = states.iter().map(|state| (&state.order_id, state)).collect();
+    for watch in watches {
+        let may = by_order.get(&watch.order_id).is_some_and(|state| {
+            state.status.is_active() && state.shared && state.driver_id.as_ref() == Some(&watch.driver_id)
+        });
+        if may {
+            watch.renew(until);
+            continue;
+        }
+        watch.revoke();
+        world.watches.sweep(&watch.driver_id);
+        if let Some(order) = world.directory.order(&watch.order_id) {
+            tell(&order, RecheckOrder);
+        }
+    }
+}
+
+async fn expire_keys(world: &World) {
+    match world.store.orders.keys_expire(clock::now() - IDEMPOTENCY_TTL_MS).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "idempotency keys expired"),
+        Err(error) => tracing::warn!(%error, "idempotency keys not expired"),
+    }
+}

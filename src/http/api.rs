@@ -1,0 +1,70 @@
+//! What every handler shares.
+
+use crate::actors::world::World;
+use crate::http::auth::Auth;
+use crate::http::sessions::Client;
+use crate::http::socket::OpenError;
+use crate::http::socket::Session;
+use crate::http::socket::open;
+use crate::protocol::identity::Principal;
+use crate::protocol::problem::Code;
+use crate::protocol::problem::Problem;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::ResponseError;
+use actix_web::http::header::HeaderName;
+use actix_web::http::header::HeaderValue;
+use actix_web::web;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What every handler shares; in the application as `web::Data<Api>`.
+#[derive(Clone)]
+pub struct Api {
+    /// Store, live index, actors.
+    pub world: Arc<World>,
+    /// Tokens and origins.
+    pub auth: Auth,
+}
+
+/// What a handler comes to.
+pub type Answer = Result<HttpResponse, Problem>;
+
+impl Api {
+    /// Makes a client of a verified upgrade request.
+    #[must_use]
+    pub fn client(&self, principal: Principal) -> Client {
+        Client::new(self.world.clone(), self.auth.verifier.clone(), principal)
+    }
+
+    /// Upgrades a request to a session, after its origin was checked.
+    pub fn upgrade<S: Session>(
+        &self,
+        request: &HttpRequest,
+        payload: web::Payload,
+        session: S,
+        max_bytes: usize,
+    ) -> Answer {
+        open(request, payload, session, max_bytes).or_else(|error| refused(&error))
+    }
+}
+
+/// 200 with a JSON body.
+pub fn ok<T: Serialize>(body: &T) -> Answer {
+    Ok(HttpResponse::Ok().json(body))
+}
+
+fn refused(error: &OpenError) -> Answer {
+    let code = match error.status() {
+        405 => Code::MethodNotAllowed,
+        426 => Code::UpgradeRequired,
+        400 => Code::Malformed,
+        503 => Code::Unavailable,
+        _ => Code::Internal,
+    };
+    let mut response = Problem::new(code).detail(format!("{error}.")).error_response();
+    if let Some((name, value)) = error.header() {
+        response.headers_mut().insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| Problem::new(Code::Internal))?, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}

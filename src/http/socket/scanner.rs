@@ -1,0 +1,147 @@
+//! Reads WebSocket frame headers (RFC 6455, section 5.2) as they pass, whatever pieces they come in, and says stop
+//! before anything is buffered that must not be.
+//!
+//! The codec behind it would wait for the whole of a frame that declares 2^62 bytes, keeping what has come so far.
+
+use crate::limits::FRAGMENTS_MAX;
+use crate::protocol::close::CloseCode;
+
+const FIN: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0F;
+const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7F;
+const CONTROL: u8 = 0x08;
+/// Two bytes, and up to eight more of length; the mask counts as payload here.
+const HEADER_MAX_BYTES: usize = 10;
+const MASK_BYTES: u64 = 4;
+const CONTROL_MAX_BYTES: u64 = 125;
+
+/// Where in the stream of frames we are.
+pub(super) struct Scanner {
+    max_message_bytes: u64,
+    header: [u8; HEADER_MAX_BYTES],
+    header_have: usize,
+    /// Bytes of mask and payload still to pass.
+    to_pass: u64,
+    /// Bytes and fragments of the message under way, when one is.
+    message_bytes: u64,
+    fragments: usize,
+    /// Frames and messages completed; only that it moves matters.
+    completed: u64,
+    frame_is_last: bool,
+}
+
+impl Scanner {
+    pub(super) fn new(max_message_bytes: usize) -> Self {
+        Self {
+            max_message_bytes: u64::try_from(max_message_bytes).unwrap_or(u64::MAX),
+            header: [0; HEADER_MAX_BYTES],
+            header_have: 0,
+            to_pass: 0,
+            message_bytes: 0,
+            fragments: 0,
+            completed: 0,
+            frame_is_last: false,
+        }
+    }
+
+    /// Whether a frame or a message has begun and not ended.
+    pub(super) fn is_partial(&self) -> bool {
+        self.header_have > 0 || self.to_pass > 0 || self.fragments > 0
+    }
+
+    /// A number that changes with each message or control frame that has come to its end.
+    pub(super) fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    /// Follows the next bytes. The error is the code to close with; nothing may be fed after it.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), CloseCode> {
+        while let Some((&first, rest)) = bytes.split_first() {
+            if self.to_pass > 0 {
+                let here = usize::try_from(self.to_pass).unwrap_or(usize::MAX).min(bytes.len());
+                bytes = &bytes[here..];
+                self.to_pass -= here as u64;
+                self.end_frame_if_passed();
+                continue;
+            }
+            self.header[self.header_have] = first;
+            self.header_have += 1;
+            bytes = rest;
+            if self.header_have == 2 {
+                self.check_start()?;
+            }
+            if self.header_have >= 2 && self.header_have == self.header_len() {
+                self.begin_payload()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long this header is without its mask, known from its second byte on.
+    fn header_len(&self) -> usize {
+        match self.header[1] & LENGTH {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        }
+    }
+
+    fn is_control(&self) -> bool {
+        self.header[0] & CONTROL != 0
+    }
+
+    /// What the first two bytes alone decide.
+    fn check_start(&self) -> Result<(), CloseCode> {
+        let [first, second, ..] = self.header;
+        let opcode = first & OPCODE;
+        let message_open = self.fragments > 0;
+        let opcode_fits = match opcode {
+            0 => message_open,
+            1 | 2 => !message_open,
+            8..=10 => first & FIN != 0 && u64::from(second & LENGTH) <= CONTROL_MAX_BYTES,
+            _ => false,
+        };
+        if first & RESERVED != 0 || second & MASKED == 0 || !opcode_fits {
+            return Err(CloseCode::Protocol);
+        }
+        if opcode == 0 && self.fragments >= FRAGMENTS_MAX {
+            return Err(CloseCode::TooBig);
+        }
+        Ok(())
+    }
+
+    /// The header is complete: decides on the declared length.
+    fn begin_payload(&mut self) -> Result<(), CloseCode> {
+        let length = match self.header_len() {
+            2 => u64::from(self.header[1] & LENGTH),
+            len => self.header[2..len].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        };
+        self.header_have = 0;
+        self.frame_is_last = self.header[0] & FIN != 0;
+        if !self.is_control() {
+            self.message_bytes = self.message_bytes.saturating_add(length);
+            self.fragments += 1;
+            if self.message_bytes > self.max_message_bytes {
+                return Err(CloseCode::TooBig);
+            }
+        }
+        self.to_pass = length.saturating_add(MASK_BYTES);
+        Ok(())
+    }
+
+    fn end_frame_if_passed(&mut self) {
+        if self.to_pass > 0 {
+            return;
+        }
+        if self.is_control() {
+            // Not counted within a fragmented message: pings must not keep that one young.
+            self.completed += u64::from(self.fragments == 0);
+        } else if self.frame_is_last {
+            self.message_bytes = 0;
+            self.fragments = 0;
+            self.completed += 1;
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A server with the rails on, whose sessions echo and can be made to misbehave.
+
+use crate::actors::outbox::Outbox;
+use crate::clock;
+use crate::domain::ids::OrderId;
+use crate::http::socket::OpenError;
+use crate::http::socket::Rails;
+use crate::http::socket::Session;
+use crate::http::socket::Sink;
+use crate::http::socket::Timings;
+use crate::http::socket::Written;
+use crate::http::socket::open;
+use crate::http::socket::tune;
+use crate::http::socket::watch_http;
+use crate::protocol::close::CloseCode;
+use actix_web::App;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::middleware::from_fn;
+use actix_web::web;
+use bytestring::ByteString;
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Bytes of one message here.
+pub const MAX_BYTES: usize = 16 * 1024;
+
+/// What the sessions of one server have come to, seen from the test.
+#[derive(Default)]
+pub struct Book {
+    pub outboxes: Mutex<Vec<Arc<Outbox>>>,
+    pub written: Mutex<Vec<Written>>,
+    pub ended: Mutex<Vec<Option<CloseCode>>>,
+}
+
+impl Book {
+    /// The outbox of the newest session.
+    pub fn newest(&self) -> Arc<Outbox> {
+        Arc::clone(self.outboxes.lock().last().expect("a session"))
+    }
+}
+
+pub struct Server {
+    pub addr: SocketAddr,
+    pub rails: Arc<Rails>,
+    pub book: Arc<Book>,
+    pub handle: ServerHandle,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(Timings::default())
+    }
+
+    pub fn with(timings: Timings) -> Self {
+        Self::on_threads(1, timings)
+    }
+
+    pub fn on_threads(threads: usize, timings: Timings) -> Self {
+        let rails = Arc::new(Rails::new(timings));
+        let book = Arc::new(Book::default());
+        let shared = web::Data::from(Arc::clone(&book));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .wrap(from_fn(watch_http))
+                .route("/ws", web::route().to(upgrade))
+                .route("/upload", web::post().to(|body: web::Bytes| async move { body.len().to_string() }))
+        });
+        let server = tune(server, &rails, Duration::from_secs(1)).workers(threads).bind("127.0.0.1:0").unwrap();
+        let addr = server.addrs()[0];
+        let running = server.run();
+        let handle = running.handle();
+        actix_web::rt::spawn(running);
+        Self { addr, rails, book, handle }
+    }
+}
+
+async fn upgrade(request: HttpRequest, payload: web::Payload, book: web::Data<Book>) -> HttpResponse {
+    let session = Echo { book: book.into_inner(), blind: false };
+    open(&request, payload, session, MAX_BYTES).unwrap_or_else(refusal)
+}
+
+fn refusal(error: OpenError) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::from_u16(error.status()).unwrap());
+    if let Some(header) = error.header() {
+        response.insert_header(header);
+    }
+    response.body(error.to_string())
+}
+
+struct Echo {
+    book: Arc<Book>,
+    /// Once told so, positions are none of its client's business.
+    blind: bool,
+}
+
+impl Session for Echo {
+    fn opened(&mut self, sink: &mut Sink<'_, Self>) {
+        self.book.outboxes.lock().push(Arc::clone(sink.outbox()));
+    }
+
+    fn text(&mut self, sink: &mut Sink<'_, Self>, text: ByteString) {
+        match &*text {
+            "panic" => panic!("a bug, on purpose"),
+            "panic in a task" => sink.spawn(async { panic!("a bug, on purpose") }, |_, _, ()| ()),
+            "slowly" => sink.spawn(async { tokio::task::yield_now().await }, |_, sink, ()| sink.text("done")),
+            "expire" => sink.expires_at(clock::now()),
+            "blind" => {
+                self.blind = true;
+                sink.text("blind");
+            }
+            "leave" => sink.close(CloseCode::Forbidden, "é".repeat(100)),
+            quiet if quiet.starts_with('-') => {}
+            "never" => sink.spawn(std::future::pending::<()>(), |_, _, ()| ()),
+            _ => sink.text(text),
+        }
+    }
+
+    fn may_see(&self, _: &OrderId) -> bool {
+        !self.blind
+    }
+
+    fn wrote(&mut self, _: &mut Sink<'_, Self>, written: Written) {
+        self.book.written.lock().push(written);
+    }
+
+    fn ack(&mut self, sink: &mut Sink<'_, Self>, up_to: i64, conflated: Vec<i64>) {
+        sink.text(format!("ack {up_to} {conflated:?}"));
+    }
+
+    fn poked(&mut self, sink: &mut Sink<'_, Self>) {
+        sink.text("poked");
+    }
+
+    fn closed(&mut self, code: Option<CloseCode>) {
+        self.book.ended.lock().push(code);
+    }
+}
+
+/// Pushes a numbered newest frame of about 160 bytes, as a position is.
+pub fn push_position(outbox: &Outbox, order: &OrderId, number: u32) -> bool {
+    outbox.latest(order, format!("{number:0>160}").into(), Instant::now())
+}
+
+pub fn order(name: &str) -> OrderId {
+    OrderId::parse(name).unwrap()
+}

@@ -1,0 +1,116 @@
+//! From an HTTP request to a running session.
+
+use super::actor::Socket;
+use super::conn::Conn;
+use super::egress::Egress;
+use super::frame_guard::FrameGuard;
+use super::session::Session;
+use crate::actors::outbox::Outbox;
+use actix_http::ws::Codec;
+use actix_http::ws::HandshakeError;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
+use actix_web::web::Payload;
+use actix_web_actors::ws::WebsocketContext;
+use actix_web_actors::ws::handshake;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The subprotocol of this contract. A client that offers it is answered with it.
+pub const PROTOCOL: &str = "beeline.v1";
+
+/// Why a request did not become a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// 405: only GET upgrades.
+    #[error("a WebSocket is opened with GET")]
+    Method,
+    /// 426, with `Upgrade: websocket`: a plain request.
+    #[error("this address speaks WebSocket only")]
+    NotWebSocket,
+    /// 426, with `Sec-WebSocket-Version: 13`: another version of the protocol.
+    #[error("this server speaks WebSocket version 13")]
+    Version,
+    /// 400: an upgrade without its key.
+    #[error("the WebSocket handshake is incomplete")]
+    Handshake,
+    /// 503, with `Retry-After`: the server is on its way out.
+    #[error("the server is restarting")]
+    Draining,
+    /// 500, and a bug of ours: the server was not set up with `tune`.
+    #[error("the connection is not watched")]
+    Unwatched,
+}
+
+impl OpenError {
+    /// The HTTP status of the refusal.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            OpenError::Method => 405,
+            OpenError::NotWebSocket | OpenError::Version => 426,
+            OpenError::Handshake => 400,
+            OpenError::Draining => 503,
+            OpenError::Unwatched => 500,
+        }
+    }
+
+    /// The header that must go with the refusal.
+    #[must_use]
+    pub const fn header(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            OpenError::Method => Some(("Allow", "GET")),
+            OpenError::NotWebSocket => Some(("Upgrade", "websocket")),
+            OpenError::Version => Some(("Sec-WebSocket-Version", "13")),
+            OpenError::Draining => Some(("Retry-After", "1")),
+            OpenError::Handshake | OpenError::Unwatched => None,
+        }
+    }
+}
+
+impl From<HandshakeError> for OpenError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::GetMethodRequired => OpenError::Method,
+            HandshakeError::NoWebsocketUpgrade | HandshakeError::NoConnectionUpgrade => OpenError::NotWebSocket,
+            HandshakeError::NoVersionHeader | HandshakeError::UnsupportedVersion => OpenError::Version,
+            HandshakeError::BadWebsocketKey => OpenError::Handshake,
+        }
+    }
+}
+
+/// Answers an upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
+///
+/// A message of more than `max_message_bytes`, in however many fragments, closes the socket with 1009. Who may open it
+/// has been decided before.
+///
+/// # Errors
+/// When the request is no WebSocket upgrade, or the server is draining.
+pub fn open<S: Session>(
+    request: &HttpRequest,
+    payload: Payload,
+    session: S,
+    max_message_bytes: usize,
+) -> Result<HttpResponse, OpenError> {
+    let mut response = handshake(request)?;
+    let conn = request.conn_data::<Rc<Conn>>().ok_or(OpenError::Unwatched)?;
+    if conn.rails.is_draining() {
+        return Err(OpenError::Draining);
+    }
+    if offers_protocol(request) {
+        response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+    }
+    let outbox = Arc::new(Outbox::default());
+    conn.upgrade(Arc::clone(&outbox));
+    let guard = FrameGuard::new(payload, Rc::clone(conn), max_message_bytes);
+    let socket = Socket::new(session, Rc::clone(conn), outbox);
+    let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(max_message_bytes));
+    Ok(response.streaming(Egress::new(frames, Rc::clone(conn))))
+}
+
+/// Looks at every header line: the standard allows several, and the framework's own handshake reads the first only.
+fn offers_protocol(request: &HttpRequest) -> bool {
+    let lines = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
+    lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).any(|offer| offer.trim() == PROTOCOL)
+}

@@ -1,0 +1,269 @@
+//! Orders on the wire.
+
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::MerchantId;
+use crate::domain::order::Item;
+use crate::domain::order::Kind;
+use crate::domain::order::Order;
+use crate::domain::order::OrderEvent;
+use crate::domain::order::Place;
+use crate::domain::time::Millis;
+use crate::protocol::time::to_rfc3339;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A pickup or dropoff point.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Place")]
+pub struct PlaceOut {
+    /// Degrees WGS84.
+    pub latitude: f64,
+    /// Degrees WGS84.
+    pub longitude: f64,
+    /// How people call it.
+    pub address: Option<String>,
+}
+
+impl From<&Place> for PlaceOut {
+    fn from(place: &Place) -> Self {
+        let (latitude, longitude) = (place.position.latitude(), place.position.longitude());
+        Self { latitude, longitude, address: place.address.clone() }
+    }
+}
+
+/// One line of an order.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Item")]
+pub struct ItemOut {
+    /// What.
+    pub name: String,
+    /// How many.
+    pub quantity: u32,
+    /// Minor units of the order's currency.
+    pub unit_price: i64,
+}
+
+impl From<&Item> for ItemOut {
+    fn from(item: &Item) -> Self {
+        Self { name: item.name.clone(), quantity: item.quantity, unit_price: item.unit_price }
+    }
+}
+
+/// The kitchen's side.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Prep")]
+pub struct PrepOut {
+    /// `preparing` or `ready`.
+    pub state: &'static str,
+    /// Expected preparation in seconds, counted from payment.
+    pub seconds: u32,
+    /// When it is, or was, ready.
+    pub ready_at: Option<String>,
+}
+
+/// Money.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Price")]
+pub struct PriceOut {
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// Expected arrivals.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Eta")]
+pub struct EtaOut {
+    /// At the pickup.
+    pub pickup_at: Option<String>,
+    /// At the customer's door.
+    pub dropoff_at: Option<String>,
+}
+
+/// An order as people see it.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Order")]
+pub struct OrderOut {
+    /// UUIDv7.
+    pub order_id: String,
+    /// `food`, `parcel` or `ride`.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// The step it stands at.
+    pub status: &'static str,
+    /// Grows by one with each event.
+    pub version: i64,
+    /// Who ordered.
+    pub customer_id: String,
+    /// Who prepares it.
+    pub merchant_id: Option<String>,
+    /// Who carries it.
+    pub driver_id: Option<String>,
+    /// As part of which assignment.
+    pub assignment_id: Option<String>,
+    /// Where the goods are.
+    pub pickup: PlaceOut,
+    /// Where they go.
+    pub dropoff: PlaceOut,
+    /// What they are.
+    pub items: Vec<ItemOut>,
+    /// The kitchen's side.
+    pub prep: PrepOut,
+    /// The booked time.
+    pub scheduled_for: Option<String>,
+    /// When matching should act.
+    pub due_at: Option<String>,
+    /// What it costs.
+    pub price: PriceOut,
+    /// Expected arrivals.
+    pub eta: EtaOut,
+    /// A word from the customer.
+    pub note: Option<String>,
+    /// When it was placed.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+    /// H3 resolution 5 cell of the pickup.
+    pub geo_key: String,
+}
+
+fn stamp(at: Option<Millis>) -> Option<String> {
+    at.map(to_rfc3339)
+}
+
+impl From<&Order> for OrderOut {
+    fn from(order: &Order) -> Self {
+        Self {
+            order_id: order.order_id.to_string(),
+            kind: order.kind,
+            status: order.status.as_str(),
+            version: order.version,
+            customer_id: order.customer_id.to_string(),
+            merchant_id: order.merchant_id.as_ref().map(ToString::to_string),
+            driver_id: order.driver_id.as_ref().map(ToString::to_string),
+            assignment_id: order.assignment_id.as_ref().map(ToString::to_string),
+            pickup: (&order.pickup).into(),
+            dropoff: (&order.dropoff).into(),
+            items: order.items.iter().map(Into::into).collect(),
+            prep: PrepOut {
+                state: if order.prep.ready { "ready" } else { "preparing" },
+                seconds: order.prep.seconds,
+                ready_at: stamp(order.prep.ready_at),
+            },
+            scheduled_for: stamp(order.scheduled_for),
+            due_at: stamp(order.due_at),
+            price: PriceOut { amount: order.price.amount, currency: order.price.currency.clone() },
+            eta: EtaOut { pickup_at: stamp(order.eta.pickup_at), dropoff_at: stamp(order.eta.dropoff_at) },
+            note: order.note.clone(),
+            created_at: to_rfc3339(order.created_at),
+            updated_at: to_rfc3339(order.updated_at),
+            geo_key: order.geo_key.clone(),
+        }
+    }
+}
+
+/// One event of an order.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderEvent")]
+pub struct EventOut {
+    /// The order.
+    pub order_id: String,
+    /// The order's version after it; counts up by one.
+    pub seq: i64,
+    /// The event's name: a status, or `created`, `ready`, `released`.
+    pub event: String,
+    /// The order's status after it.
+    pub status: &'static str,
+    /// When.
+    pub at: String,
+    /// The role of who did it.
+    pub by: String,
+    /// Why, where somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The driver after it.
+    pub driver_id: Option<String>,
+}
+
+impl From<&OrderEvent> for EventOut {
+    fn from(event: &OrderEvent) -> Self {
+        Self {
+            order_id: event.order_id.to_string(),
+            seq: event.seq,
+            event: event.event.clone(),
+            status: event.status.as_str(),
+            at: to_rfc3339(event.at),
+            by: event.by.clone(),
+            reason: event.reason.clone(),
+            driver_id: event.driver_id.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// A pickup or dropoff point as clients send it.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+pub struct PlaceIn {
+    /// Degrees WGS84.
+    pub latitude: f64,
+    /// Degrees WGS84.
+    pub longitude: f64,
+    /// How people call it, at most 500 characters.
+    #[serde(default)]
+    pub address: Option<String>,
+}
+
+/// One line of an order as clients send it.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+pub struct ItemIn {
+    /// What, at most 500 characters.
+    pub name: String,
+    /// How many, 1 to 1,000.
+    #[serde(default = "one")]
+    pub quantity: u32,
+    /// Minor units, not negative.
+    #[serde(default)]
+    pub unit_price: i64,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A new order.
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+pub struct NewOrder {
+    /// `food`, `parcel` or `ride`.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// Where the goods are.
+    pub pickup: PlaceIn,
+    /// Where they go.
+    pub dropoff: PlaceIn,
+    /// What they are, at most 100 lines.
+    #[serde(default)]
+    pub items: Vec<ItemIn>,
+    /// Expected preparation in seconds, at most a day.
+    #[serde(default)]
+    pub prep_seconds: Option<u32>,
+    /// Who prepares it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub merchant_id: Option<MerchantId>,
+    /// Whose order it is; for roles service and operator only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub customer_id: Option<CustomerId>,
+    /// A time window in the future. Not available yet.
+    #[serde(default)]
+    pub scheduled_for: Option<serde_json::Value>,
+    /// The vehicle it needs. Not available yet.
+    #[serde(default)]
+    pub vehicle: Option<serde_json::Value>,
+    /// A quote to be honoured. Not available yet.
+    #[serde(default)]
+    pub quote_id: Option<serde_json::Value>,
+    /// A word for the driver, at most 500 characters.
+    #[serde(default)]
+    pub note: Option<String>,
+}
