@@ -65,13 +65,13 @@ pub struct SimulateOptions {
 }
 
 impl Default for SimulateOptions {
-    /// 200 drivers and 12 orders per minute: about half of the drivers are busy.
+    /// 200 drivers and 15 orders per minute: about half of the drivers are busy.
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:8080".to_owned(),
             secret: Vec::new(),
             drivers: 200,
-            orders_per_minute: 12.0,
+            orders_per_minute: 15.0,
             seed: 1,
             duration: None,
             quiet: false,
