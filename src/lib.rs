@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod limits;
+pub mod tiles;
 
 pub mod domain;
 pub mod protocol;

@@ -1,5 +1,5 @@
 //! The `beeline` program: parse the command line, run the command, exit with its code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    beeline::cli::run()
 }

@@ -1,1 +1,393 @@
-//! (to be written)
+//! The node: opens the store, starts the actors and the server, rebuilds what was under way, and ends in order.
+//!
+//! The composition root: the only file that knows everything.
+
+use crate::actors::board::Board;
+use crate::actors::desk;
+use crate::actors::payment::InstantMock;
+use crate::actors::recorder::Recorder;
+use crate::actors::steward;
+use crate::actors::world::Tuning;
+use crate::actors::world::World;
+use crate::clock;
+use crate::config::Ack;
+use crate::config::Config;
+use crate::domain::order::Order;
+use crate::domain::order::Status;
+use crate::http;
+use crate::http::api::Api;
+use crate::http::auth::Auth;
+use crate::http::auth::Signer;
+use crate::http::auth::Verifier;
+use crate::http::ops::Readiness;
+use crate::http::socket;
+use crate::http::socket::Rails;
+use crate::http::socket::Timings;
+use crate::simulate;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::telemetry::Metrics;
+use actix::Actor;
+use actix::Arbiter;
+use actix_web::App;
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web;
+use anyhow::Context as _;
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::sync::oneshot;
+
+/// Longest wait for the worker threads to report at the start.
+const WORKERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Drivers or orders rebuilt before other work gets a turn.
+const REBUILD_CHUNK: usize = 200;
+/// Longest time without offers' answers: what "never" comes to in milliseconds.
+const NEVER_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
+
+thread_local! {
+    /// The application factory runs more than once a thread; the worker is named once.
+    static NAMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A running node.
+pub struct Node {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    world: Arc<World>,
+    rails: Arc<Rails>,
+    ready: web::Data<Readiness>,
+    handle: ServerHandle,
+    drain: Duration,
+}
+
+/// The shared parts of the application, made once and cloned into every worker.
+#[derive(Clone)]
+struct Parts {
+    api: web::Data<Api>,
+    auth: web::Data<Auth>,
+    metrics: web::Data<Metrics>,
+    ready: web::Data<Readiness>,
+    rails: web::Data<Arc<Rails>>,
+    signer: Option<web::Data<Signer>>,
+    own_metrics_address: bool,
+    tiles_origin: Option<String>,
+}
+
+impl Node {
+    /// Starts a node; it serves once this returns. The future is the server itself and must be awaited.
+    pub async fn start(config: &Config) -> anyhow::Result<(Self, actix_web::dev::Server)> {
+        let metrics = Metrics::new();
+        let store = open_store(config, &metrics)?;
+        let verifier = Verifier::from_config(&config.identity, metrics.clone())
+            .map_err(|problems| anyhow::anyhow!("{}", problems.first().map(ToString::to_string).unwrap_or_default()))?;
+        let world = World::new(tuning(config), store, metrics.clone(), Arc::new(InstantMock));
+        let for_recorder = world.clone();
+        let recorder = Recorder::create(|ctx| Recorder::new(for_recorder, ctx));
+        let for_board = world.clone();
+        world.introduce(recorder, Board::create(|ctx| Board::new(for_board, ctx)));
+        let rails = Arc::new(Rails::new(Timings::default()));
+        let ready = web::Data::new(Readiness::default());
+        let auth = Auth { verifier, origins: config.origins.clone() };
+        let signer = config.identity.secret.as_ref().filter(|_| config.dev).map(Signer::new);
+        let parts = Parts {
+            api: web::Data::new(Api { world: world.clone(), auth: auth.clone() }),
+            auth: web::Data::new(auth),
+            metrics: web::Data::new(metrics),
+            ready: ready.clone(),
+            rails: web::Data::new(rails.clone()),
+            signer: signer.map(web::Data::new),
+            own_metrics_address: config.metrics_listen.is_some(),
+            tiles_origin: config.tiles_url.as_deref().and_then(origin_of),
+        };
+        let (server, addr) = bind(config, &parts, &world, &rails)?;
+        if let Some(address) = config.metrics_listen {
+            serve_metrics(address, &parts)?;
+        }
+        let handle = server.handle();
+        Ok((Self { addr, world, rails, ready, handle, drain: config.drain }, server))
+    }
+
+    /// Waits for the workers and brings back what was under way when the last process ended; then the node takes traffic.
+    async fn rebuild(&self) -> anyhow::Result<()> {
+        let workers = workers();
+        let deadline = tokio::time::Instant::now() + WORKERS_TIMEOUT;
+        while self.world.directory.workers() < workers {
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the worker threads did not start");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let now = clock::now();
+        let gone_ms = self.world.tuning.gone_ms;
+        let since = if gone_ms > 0 { now - gone_ms } else { now - NEVER_MS };
+        let drivers = self.world.store.drivers.drivers_seen_since(since).await.context("drivers not read")?;
+        for some in drivers.chunks(REBUILD_CHUNK) {
+            for driver_id in some {
+                self.world.driver(driver_id)?;
+            }
+            tokio::task::yield_now().await;
+        }
+        let orders = self.world.store.orders.orders_open().await.context("open orders not read")?;
+        tracing::info!(orders = orders.len(), drivers = drivers.len(), "rebuilt from the store");
+        for some in orders.chunks(REBUILD_CHUNK) {
+            for order in some {
+                resume(&self.world, order).await?;
+            }
+            tokio::task::yield_now().await;
+        }
+        self.ready.set(true);
+        Ok(())
+    }
+
+    /// Closes sockets over the drain time, lets requests finish, writes all that waits.
+    async fn drain(&self) {
+        tracing::info!(window_s = self.drain.as_secs(), "draining");
+        self.ready.set(false);
+        self.rails.drain(self.drain);
+        self.handle.stop(true).await;
+    }
+}
+
+/// An order that was being placed when the process died is charged again; the provider charges it once.
+async fn resume(world: &Arc<World>, order: &Order) -> anyhow::Result<()> {
+    if order.status == Status::Created
+        && let Err(problem) = desk::settle_payment(world, order.clone()).await
+    {
+        tracing::warn!(order.id = %order.order_id, code = problem.code.as_str(), "order not resumed");
+    }
+    world.order(&order.order_id)?;
+    Ok(())
+}
+
+/// `scheme://host[:port]` of an address.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next().filter(|host| !host.is_empty())?;
+    Some(format!("{scheme}://{host}"))
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+fn open_store(config: &Config, metrics: &Metrics) -> anyhow::Result<Store> {
+    let observed = metrics.clone();
+    let ack = match config.ack {
+        Ack::Strict => crate::store::sqlite::Ack::Strict,
+        Ack::Fast => crate::store::sqlite::Ack::Fast,
+    };
+    let on_commit = move |took: Duration, _jobs: usize| observed.store_commit.observe(took);
+    Ok(SqliteStore::open(&config.data, ack, on_commit)?)
+}
+
+fn tuning(config: &Config) -> Tuning {
+    let (tracking, dispatch) = (&config.tracking, &config.dispatch);
+    Tuning {
+        fix_interval_ms: tracking.fix_interval_ms,
+        fix_burst: tracking.fix_burst,
+        push_interval_ms: tracking.push_interval_ms,
+        stale_ms: tracking.stale_ms.unwrap_or(0),
+        gone_ms: tracking.gone_ms.unwrap_or(0),
+        offer_timeout_ms: dispatch.offer_timeout_ms.unwrap_or(NEVER_MS),
+        match_radius_m: dispatch.match_radius_m,
+        cell_resolution: tracking.cell_resolution,
+    }
+}
+
+fn configure(parts: &Parts, config: &mut web::ServiceConfig) {
+    config.app_data(parts.api.clone()).app_data(parts.auth.clone()).app_data(parts.metrics.clone());
+    config.app_data(parts.ready.clone()).app_data(parts.rails.clone());
+    if let Some(signer) = &parts.signer {
+        config.app_data(signer.clone());
+        config.service(web::resource("/dev/tokens").route(web::get().to(http::dev::tokens)));
+    }
+    if !parts.own_metrics_address {
+        http::metrics_route(config);
+    }
+    http::pages::configure(parts.tiles_origin.as_deref())(config);
+    http::routes(config);
+}
+
+fn bind(
+    config: &Config,
+    parts: &Parts,
+    world: &Arc<World>,
+    rails: &Arc<Rails>,
+) -> anyhow::Result<(actix_web::dev::Server, SocketAddr)> {
+    let (parts, world) = (parts.clone(), world.clone());
+    let server = HttpServer::new(move || {
+        if !NAMED.replace(true) {
+            world.directory.add_worker(Arbiter::current());
+        }
+        let parts = parts.clone();
+        App::new()
+            .configure(move |config| configure(&parts, config))
+            .wrap(from_fn(http::context::around))
+            .wrap(from_fn(socket::watch_http))
+    });
+    let bound = socket::tune(server, rails, config.drain)
+        .workers(workers())
+        .backlog(8_192)
+        .bind(config.listen)
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let addr = bound.addrs().first().copied().context("no address was bound")?;
+    Ok((bound.run(), addr))
+}
+
+fn serve_metrics(address: SocketAddr, parts: &Parts) -> anyhow::Result<()> {
+    let parts = parts.clone();
+    let server = HttpServer::new(move || {
+        let parts = parts.clone();
+        App::new()
+            .app_data(parts.api.clone())
+            .app_data(parts.rails.clone())
+            .configure(http::metrics_route)
+            .default_service(web::to(http::problem::no_such_route))
+    });
+    let running = server
+        .workers(1)
+        .disable_signals()
+        .bind(address)
+        .with_context(|| format!("cannot listen on {address} for metrics"))?
+        .run();
+    actix::spawn(async move {
+        if let Err(error) = running.await {
+            tracing::error!(%error, "the metrics address stopped");
+        }
+    });
+    Ok(())
+}
+
+/// Serves until a signal ends the process. `beside` runs next to the server, told the bound address.
+async fn run<F, B>(config: Config, beside: F) -> anyhow::Result<()>
+where
+    F: FnOnce(SocketAddr) -> B,
+    B: Future<Output = anyhow::Result<()>> + 'static,
+{
+    let mut ends = Ends::new()?;
+    let (node, server) = Node::start(&config).await?;
+    say_address(node.addr);
+    let serving = actix::spawn(server);
+    node.rebuild().await?;
+    let steward = actix::spawn(steward::run(node.world.clone()));
+    tracing::info!(addr = %node.addr, node = %config.node, "ready");
+    let beside = actix::spawn(beside(node.addr));
+    ends.first().await;
+    beside.abort();
+    tokio::select! {
+        () = node.drain() => {}
+        () = ends.first() => {
+            tracing::warn!("second signal: leaving at once");
+            std::process::exit(130);
+        }
+    }
+    serving.await??;
+    steward.abort();
+    node.world.store.health.close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The signals that end a node.
+struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The contract's first line on standard output.
+#[allow(clippy::print_stdout)]
+fn say_address(addr: SocketAddr) {
+    println!("listening on http://{addr}");
+}
+
+/// Where a person looks next.
+#[allow(clippy::print_stdout)]
+fn say_pages(addr: SocketAddr) {
+    println!(
+        "\n  Start page     http://{addr}/\n  Operator       http://{addr}/operator\n  Customer       http://{addr}/track\n\nCtrl-C ends the demo.\n"
+    );
+}
+
+/// `beeline serve`.
+pub fn serve(config: Config) -> anyhow::Result<()> {
+    actix_web::rt::System::new().block_on(run(config, |_| std::future::pending()))
+}
+
+/// `beeline demo`: a development node with a simulated city beside it, which speaks to it over real sockets like anybody else.
+pub fn demo(config: Config) -> anyhow::Result<()> {
+    let secret = config.identity.secret.as_ref().context("the demo needs a secret to sign its people's tokens")?;
+    let secret = secret.expose().to_vec();
+    let (stop_city, stopped) = oneshot::channel();
+    let (city_at, addr) = oneshot::channel::<SocketAddr>();
+    // A thread of its own: the people of the city must not slow the node down more than strangers would.
+    let city = std::thread::spawn(move || live_in(secret, addr, stopped));
+    let beside = move |addr| {
+        let _ = city_at.send(addr);
+        say_pages(addr);
+        std::future::pending()
+    };
+    let served = actix_web::rt::System::new().block_on(run(config, beside));
+    let _ = stop_city.send(());
+    let summary = city.join().map_err(|_| anyhow::anyhow!("the simulated city panicked"))?;
+    served?;
+    if let Some(summary) = summary? {
+        simulate::print_summary(&summary, false);
+    }
+    Ok(())
+}
+
+/// Runs the simulated city against the node at the address that comes, until told to stop.
+fn live_in(
+    secret: Vec<u8>,
+    addr: oneshot::Receiver<SocketAddr>,
+    stopped: oneshot::Receiver<()>,
+) -> anyhow::Result<Option<simulate::Summary>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let Ok(addr) = addr.await else { return Ok(None) };
+        let options = simulate::SimulateOptions { url: format!("http://{addr}"), secret, ..Default::default() };
+        let stop = async {
+            let _ = stopped.await;
+        };
+        simulate::run(options, stop).await.map(Some)
+    })
+}
+
+/// `beeline simulate`: the same city against any node, until Ctrl-C or its duration.
+pub fn simulate(options: simulate::SimulateOptions, json: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let summary = runtime.block_on(async {
+        let mut ends = Ends::new()?;
+        simulate::run(options, async move { ends.first().await }).await
+    })?;
+    simulate::print_summary(&summary, json);
+    Ok(())
+}
+
+/// `beeline migrate`: opens the store, which brings its tables up to date.
+pub fn migrate(config: &Config) -> anyhow::Result<()> {
+    actix_web::rt::System::new().block_on(async {
+        let store = open_store(config, &Metrics::new())?;
+        store.health.close().await?;
+        Ok(())
+    })
+}

@@ -62,9 +62,9 @@ impl Audience {
 
     /// Queues an event for everybody; who cannot take it any more is dropped.
     pub fn event(&self, order_id: &OrderId, seq: i64, text: &ByteString) {
-        self.members.lock().retain(|member| {
-            member.outbox.event(Event { text: text.clone(), tag: Some((order_id.clone(), seq)) })
-        });
+        self.members
+            .lock()
+            .retain(|member| member.outbox.event(Event { text: text.clone(), tag: Some((order_id.clone(), seq)) }));
     }
 
     /// Replaces the newest frame about the order for everybody.
@@ -135,7 +135,8 @@ impl Watch {
         heading_to: Position,
         lease_until: Millis,
     ) -> Self {
-        let state = State { lease_until, revoked: false, heading_to, newest: None, pushed_at: None, told: Told::Nothing };
+        let state =
+            State { lease_until, revoked: false, heading_to, newest: None, pushed_at: None, told: Told::Nothing };
         Self { order_id, driver_id, audience, state: Mutex::new(state) }
     }
 

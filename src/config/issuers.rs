@@ -112,6 +112,7 @@ pub(super) fn jwks_file(text: &str) -> Result<PathBuf, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -51,7 +51,7 @@ pub fn dev_secret_path(data: &Path) -> PathBuf {
 }
 
 /// Reads the development secret of this data folder, made at random on first use and readable by its owner only.
-pub fn dev_secret(data: &Path) -> Result<Secret, String> {
+pub(super) fn dev_secret(data: &Path) -> Result<Secret, String> {
     let path = dev_secret_path(data);
     fs::create_dir_all(data).map_err(|error| format!("{} cannot be made: {error}", data.display()))?;
     let create = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
@@ -77,6 +77,7 @@ fn random_hex() -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

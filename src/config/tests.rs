@@ -3,6 +3,7 @@
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -128,6 +129,20 @@ fn serve_refuses_to_start_without_an_identity() {
 }
 
 #[test]
+fn a_development_server_has_a_secret_of_its_own_unless_one_is_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let mut config = Config::load(&environment(&[("BEELINE_DATA", data)]), true).unwrap();
+    assert!(config.identity.is_empty() && !Path::new(data).exists());
+    config.ensure_dev_secret().unwrap();
+    assert_eq!(config.identity.secret, Some(Secret::read(&secret::dev_secret_path(Path::new(data))).unwrap()));
+    let mut own = Config::load(&environment(&[("BEELINE_DATA", data), ("BEELINE_JWT_SECRET", SECRET)]), true).unwrap();
+    own.ensure_dev_secret().unwrap();
+    assert_eq!(own.identity.secret.unwrap().expose(), SECRET.as_bytes());
+}
+
+#[test]
 fn dev_listens_on_loopback_only() {
     for address in ["0.0.0.0:8080", "[::]:8080", "192.0.2.7:80"] {
         let told = reasons(&environment(&[("BEELINE_LISTEN", address)]), true);
@@ -156,7 +171,10 @@ fn an_unknown_key_is_a_problem_in_the_file_and_a_warning_in_the_environment() {
     let path = folder.path().join("beeline.toml");
     fs::write(&path, "fix_intervall = \"3s\"\nstale = true\nburst = 1\n").unwrap();
     let told = reasons(&Sources { file: Some(path), ..Sources::default() }, true);
-    assert!(told.contains("did you mean fix_interval?") && told.contains("\"stale\"") && told.contains("\"burst\""), "{told}");
+    assert!(
+        told.contains("did you mean fix_interval?") && told.contains("\"stale\"") && told.contains("\"burst\""),
+        "{told}"
+    );
     let config = Config::load(&environment(&[("BEELINE_FIX_INTERVALL", "3s"), ("HOME", "/")]), true).unwrap();
     assert_eq!(config.warnings, ["BEELINE_FIX_INTERVALL is no setting and is ignored"]);
 }

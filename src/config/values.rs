@@ -88,7 +88,8 @@ pub(super) fn bytes(text: &str) -> Result<Option<u64>, String> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1_u64 << 30)];
     let found = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
     let (number, factor) = found.unwrap_or((text, 1));
-    let bytes = number.trim_end().parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)?;
+    let bytes =
+        number.trim_end().parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)?;
     Ok((bytes > 0).then_some(bytes))
 }
 
@@ -145,12 +146,15 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn durations() {
-        for (text, milliseconds) in [("3s", 3_000), ("5m", 300_000), ("250ms", 250), ("0", 0), ("0s", 0), ("1m 30s", 90_000)] {
+        for (text, milliseconds) in
+            [("3s", 3_000), ("5m", 300_000), ("250ms", 250), ("0", 0), ("0s", 0), ("1m 30s", 90_000)]
+        {
             assert_eq!(duration_ms(text), Ok(milliseconds), "{text}");
         }
         for text in ["", "3", "-1s", "soon", "3 parsecs", "31d", "99999999999999999999s"] {

@@ -64,7 +64,10 @@ fn refused(error: &OpenError) -> Answer {
     };
     let mut response = Problem::new(code).detail(format!("{error}.")).error_response();
     if let Some((name, value)) = error.header() {
-        response.headers_mut().insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| Problem::new(Code::Internal))?, HeaderValue::from_static(value));
+        response.headers_mut().insert(
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| Problem::new(Code::Internal))?,
+            HeaderValue::from_static(value),
+        );
     }
     Ok(response)
 }

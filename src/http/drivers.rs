@@ -69,7 +69,7 @@ pub async fn report(api: web::Data<Api>, who: Principal, path: web::Path<String>
 /// A single refused fix is 422, whatever its code means elsewhere.
 fn fix_problem(code: &str) -> Problem {
     let known = Code::ALL.iter().find(|known| known.as_str() == code).copied();
-    Problem::new(known.unwrap_or(Code::Invalid)).with_status(422)
+    Problem::new(known.unwrap_or(Code::Invalid)).at_status(422)
 }
 
 /// `GET /drivers/{id}/location`: the live fix.
@@ -206,8 +206,7 @@ pub async fn route(
 
 fn moment(text: Option<&str>, pointer: &str) -> Result<Option<Millis>, Problem> {
     let read = |text| {
-        time::from_text(text)
-            .ok_or_else(|| Problem::new(Code::Invalid).field(pointer, "RFC 3339 or Unix milliseconds"))
+        time::from_text(text).ok_or_else(|| Problem::new(Code::Invalid).field(pointer, "RFC 3339 or Unix milliseconds"))
     };
     text.map(read).transpose()
 }

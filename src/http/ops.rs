@@ -73,7 +73,7 @@ pub async fn metrics(api: web::Data<Api>, rails: web::Data<Arc<Rails>>) -> HttpR
     if let Ok(health) = world.store.health.health().await {
         world.metrics.store_queue_depth.set(gauge(health.queued));
     }
-    let _ = rails;
+    world.metrics.stalled_in_all(rails.state().stalled);
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(world.metrics.encode())

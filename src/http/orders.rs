@@ -106,7 +106,10 @@ fn replay(answer: &store::Answer) -> Answer {
     if let Ok(named) = serde_json::from_str::<Named>(&answer.body) {
         response.insert_header(("Location", format!("/api/v1/orders/{}", named.order_id)));
     }
-    Ok(response.insert_header(("Idempotent-Replayed", "true")).content_type("application/json").body(answer.body.clone()))
+    Ok(response
+        .insert_header(("Idempotent-Replayed", "true"))
+        .content_type("application/json")
+        .body(answer.body.clone()))
 }
 
 fn refuse_protected(body: &[u8]) -> Result<(), Problem> {
@@ -131,7 +134,8 @@ fn claim(who: &Principal, request: &HttpRequest, body: &[u8]) -> Result<Option<C
     let Some(value) = request.headers().get("Idempotency-Key") else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_MAX_CHARS);
     let key = key.ok_or_else(|| {
-        Problem::new(Code::Malformed).detail(format!("Idempotency-Key is 1 to {KEY_MAX_CHARS} visible ASCII characters."))
+        Problem::new(Code::Malformed)
+            .detail(format!("Idempotency-Key is 1 to {KEY_MAX_CHARS} visible ASCII characters."))
     })?;
     let principal = format!("{}:{}", who.role.as_str(), who.subject);
     let body_hash: [u8; 32] = Sha256::digest(body).into();
@@ -342,15 +346,13 @@ pub struct StepBody {
 }
 
 /// `POST /orders/{id}/status`: the order's driver took a step.
-pub async fn status(
-    api: web::Data<Api>,
-    who: Principal,
-    path: web::Path<String>,
-    body: JsonBody<StepBody>,
-) -> Answer {
+pub async fn status(api: web::Data<Api>, who: Principal, path: web::Path<String>, body: JsonBody<StepBody>) -> Answer {
     who.require(&[Role::Driver, Role::Service])?;
     let order = own_order(&api, &who, access::order_id(&path)?).await?;
-    let driver_id = order.driver_id.clone().ok_or_else(|| Problem::new(Code::IllegalTransition).detail("The order has no driver."))?;
+    let driver_id = order
+        .driver_id
+        .clone()
+        .ok_or_else(|| Problem::new(Code::IllegalTransition).detail("The order has no driver."))?;
     let JsonBody(StepBody { status, version, reason }) = body;
     let wish = OrderStep { order_id: order.order_id, status, version, reason };
     ok(&OrderOut::from(desk::take_step(&api.world, step_request(wish, driver_id)?).await?.as_ref()))

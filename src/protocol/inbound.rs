@@ -31,7 +31,8 @@ impl<'a> Head<'a> {
         let head: Head<'a> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
         let id_fits = head.id.is_none_or(|id| {
             let json = id.get();
-            json.len() <= MESSAGE_ID_MAX_BYTES && json.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
+            json.len() <= MESSAGE_ID_MAX_BYTES
+                && json.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
         });
         let typed = head.kind.is_some() || head.action.is_some();
         if id_fits && typed { Ok(head) } else { Err(NotAMessage) }
@@ -159,7 +160,9 @@ mod tests {
     #[test]
     fn nonsense_is_not_a_message() {
         let long_id = format!(r#"{{"type":"x","id":"{}"}}"#, "k".repeat(200));
-        for text in ["", "[]", "7", "{}", r#"{"type":7}"#, r#"{"type":"a","type":"b"}"#, r#"{"type":"a","id":{}}"#, &long_id] {
+        for text in
+            ["", "[]", "7", "{}", r#"{"type":7}"#, r#"{"type":"a","type":"b"}"#, r#"{"type":"a","id":{}}"#, &long_id]
+        {
             assert!(Head::read(text).is_err(), "{text}");
         }
     }

@@ -32,6 +32,7 @@ pub fn json_depth_within(bytes: &[u8], max: usize) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -234,7 +234,14 @@ pub struct LiveOut {
 impl LiveOut {
     /// A driver as seen at `now`.
     #[must_use]
-    pub fn new(driver_id: &DriverId, fix: &Fix, cell: CellId, status: DriverStatus, now: Millis, stale_ms: i64) -> Self {
+    pub fn new(
+        driver_id: &DriverId,
+        fix: &Fix,
+        cell: CellId,
+        status: DriverStatus,
+        now: Millis,
+        stale_ms: i64,
+    ) -> Self {
         let age_ms = now.since(fix.timestamp).max(0);
         Self {
             driver_id: driver_id.to_string(),

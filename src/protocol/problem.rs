@@ -57,6 +57,7 @@ codes! {
     Forbidden = "forbidden", 403, "Forbidden", "Your role does not allow this.";
     NotFound = "not_found", 404, "Not found", "There is nothing here that you may see.";
     MethodNotAllowed = "method_not_allowed", 405, "Method not allowed", "This resource does not answer this method.";
+    UpgradeRequired = "upgrade_required", 426, "Upgrade required", "This address speaks WebSocket only.";
     RequestTimeout = "request_timeout", 408, "Request timeout", "The request took too long to arrive.";
     Conflict = "conflict", 409, "Conflict", "The state has changed meanwhile: read it again.";
     IllegalTransition = "illegal_transition", 409, "Illegal transition", "This step cannot be taken from the present one.";
@@ -254,6 +255,7 @@ struct Body<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::collections::HashSet;

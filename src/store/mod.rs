@@ -19,6 +19,8 @@ use crate::domain::time::Millis;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) mod conformance;
 pub mod sqlite;
 
 /// What a store call comes to.
@@ -130,7 +132,8 @@ pub enum AssignmentChange {
 /// What a commit does to an offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfferChange {
-    /// Which; it must be open, else [`Conflict::OfferClosed`].
+    /// Which; it must be an open one of this order, and when accepted neither lapsed nor made to another driver than the one who begins,
+    /// else [`Conflict::OfferClosed`].
     pub offer_id: OfferId,
     /// What it becomes.
     pub outcome: OfferOutcome,

@@ -4,12 +4,13 @@
 //! A log that cannot be set up is an error at the start; one that cannot be written later is lost in silence.
 
 mod instruments;
+mod labels;
 mod metrics;
 
 pub use instruments::ByLabel;
 pub use instruments::Histogram;
+pub use labels::Eviction;
 pub use metrics::CONTENT_TYPE;
-pub use metrics::Eviction;
 pub use metrics::Instruments;
 pub use metrics::Metrics;
 

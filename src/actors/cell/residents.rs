@@ -23,7 +23,6 @@ use std::time::Instant;
 /// A driver inside.
 pub(super) struct Resident {
     fix: Arc<Fix>,
-    read_at: Instant,
     watches: Vec<Arc<Watch>>,
     /// A push was too soon and comes by itself.
     push_due: bool,
@@ -69,14 +68,16 @@ pub struct WatchDriver {
 }
 
 impl Cell {
-    fn push_all(&mut self, driver_id: &DriverId, ctx: &mut Context<Self>) {
+    /// Pushes a resident's newest fix to all who watch. `read_at` is from when on the push's latency counts: what the push interval holds back
+    /// is not late.
+    fn push_all(&mut self, driver_id: &DriverId, read_at: Instant, ctx: &mut Context<Self>) {
         let Some(resident) = self.residents.get_mut(driver_id) else { return };
         if resident.watches.is_empty() {
             return;
         }
         let (now, interval_ms) = (clock::now(), self.world.tuning.push_interval_ms);
         let mut next: Option<Millis> = None;
-        resident.watches.retain(|watch| match watch.push(&resident.fix, resident.read_at, now, interval_ms) {
+        resident.watches.retain(|watch| match watch.push(&resident.fix, read_at, now, interval_ms) {
             Pushed::Later(due) => {
                 next = Some(next.map_or(due, |earlier| earlier.min(due)));
                 true
@@ -92,7 +93,7 @@ impl Cell {
                 if let Some(resident) = cell.residents.get_mut(&driver_id) {
                     resident.push_due = false;
                 }
-                cell.push_all(&driver_id, ctx);
+                cell.push_all(&driver_id, Instant::now(), ctx);
             });
         }
     }
@@ -181,18 +182,16 @@ impl Handler<FixArrived> for Cell {
         match self.residents.get_mut(&driver_id) {
             Some(resident) => {
                 resident.fix = message.fix;
-                resident.read_at = message.read_at;
                 resident.stale_told = false;
             }
             None => {
                 // The driver came from another cell, or this one is new: who watches them stands in the registry.
                 let watches = self.world.watches.of(&driver_id);
-                let (fix, read_at) = (message.fix, message.read_at);
-                let resident = Resident { fix, read_at, watches, push_due: false, stale_told: false };
+                let resident = Resident { fix: message.fix, watches, push_due: false, stale_told: false };
                 self.residents.insert(driver_id.clone(), resident);
             }
         }
-        self.push_all(&driver_id, ctx);
+        self.push_all(&driver_id, message.read_at, ctx);
         self.world.metrics.fix_handling.observe(message.read_at.elapsed());
         self.report(driver_id, ctx);
     }
@@ -240,7 +239,7 @@ impl Handler<WatchDriver> for Cell {
         let driver_id = watch.driver_id.clone();
         match member {
             Some(outbox) => watch.show(&outbox, Some(&resident.fix), now),
-            None => self.push_all(&driver_id, ctx),
+            None => self.push_all(&driver_id, Instant::now(), ctx),
         }
     }
 }

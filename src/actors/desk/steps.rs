@@ -153,8 +153,7 @@ fn estimate(world: &Arc<World>, order: &mut Order, step: &Step, now: Millis) {
             let Some(live) = world.live.get(driver_id) else { return };
             let pickup_at = now + way_ms(live.fix.position, pickup);
             let leaves_at = order.prep.ready_at.map_or(pickup_at, |ready_at| ready_at.max(pickup_at));
-            order.eta =
-                Arrivals { pickup_at: Some(pickup_at), dropoff_at: Some(leaves_at + way_ms(pickup, dropoff)) };
+            order.eta = Arrivals { pickup_at: Some(pickup_at), dropoff_at: Some(leaves_at + way_ms(pickup, dropoff)) };
         }
         Step::PickUp => order.eta.dropoff_at = Some(now + way_ms(pickup, dropoff)),
         _ => {}

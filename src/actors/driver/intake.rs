@@ -88,7 +88,9 @@ impl DriverActor {
                 self.limit(Held { fix: Arc::new(fix), read_at, stored: true }, now, ctx);
                 Taken::Stored
             }
-            Verdict::Accepted { live: true } => self.limit(Held { fix: Arc::new(fix), read_at, stored: false }, now, ctx),
+            Verdict::Accepted { live: true } => {
+                self.limit(Held { fix: Arc::new(fix), read_at, stored: false }, now, ctx)
+            }
         }
     }
 
@@ -291,7 +293,9 @@ impl Handler<ReportFixes> for DriverActor {
         let before = self.record;
         let mut numbered: Vec<(usize, Result<Fix, Unreadable>)> = message.fixes.into_iter().enumerate().collect();
         // History in true order: a phone that sends its queue backwards loses nothing.
-        numbered.sort_by_key(|(_, fix)| fix.as_ref().map_or((i64::MIN, Millis(i64::MIN)), |fix| (fix.seq.unwrap_or(i64::MIN), fix.timestamp)));
+        numbered.sort_by_key(|(_, fix)| {
+            fix.as_ref().map_or((i64::MIN, Millis(i64::MIN)), |fix| (fix.seq.unwrap_or(i64::MIN), fix.timestamp))
+        });
         for (index, fix) in numbered {
             match self.take(fix, message.batched, message.read_at, ctx) {
                 Taken::Refused(refusal) => reported.rejected.push(Told { index, code: refusal.code() }),

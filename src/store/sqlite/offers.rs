@@ -75,12 +75,18 @@ pub(super) fn close(connection: &Connection, change: &OfferChange) -> StoreResul
     Ok(closed == 1)
 }
 
-/// Closes an order's offer as part of a change of that order. It must be open, and not have lapsed where it is accepted.
-pub(super) fn settle(connection: &Connection, order_id: &OrderId, change: &OfferChange) -> StoreResult<()> {
+/// Closes an order's offer as part of a change of that order. It must be open, and where it is accepted it must not have lapsed and must
+/// have been made to the `taker`, if somebody takes the order.
+pub(super) fn settle(
+    connection: &Connection,
+    order_id: &OrderId,
+    change: &OfferChange,
+    taker: Option<&DriverId>,
+) -> StoreResult<()> {
     let found = fetch(connection, &change.offer_id)?;
     let open = found.is_some_and(|offer| {
-        let in_time = change.outcome != OfferOutcome::Accepted || change.at <= offer.expires_at;
-        offer.order_id == *order_id && offer.outcome.is_none() && in_time
+        let holds = change.at <= offer.expires_at && taker.is_none_or(|driver_id| *driver_id == offer.driver_id);
+        offer.order_id == *order_id && offer.outcome.is_none() && (change.outcome != OfferOutcome::Accepted || holds)
     });
     if open && close(connection, change)? { Ok(()) } else { Err(StoreError::Conflict(Conflict::OfferClosed)) }
 }

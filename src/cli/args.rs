@@ -1,0 +1,230 @@
+//! What the command line looks like. Flags of settings are made from the table in `config`, so help and docs agree.
+
+use crate::config::Sources;
+use crate::config::table::SETTINGS;
+use crate::config::table::SettingDoc;
+use crate::protocol::identity::Role;
+use clap::Arg;
+use clap::ArgMatches;
+use clap::Args;
+use clap::FromArgMatches;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  beeline demo                               a city of simulated drivers and its pages
+  beeline serve --dev                        an empty server for this machine only
+  BEELINE_JWT_SECRET=... beeline serve       believes tokens signed with this secret
+  beeline token --role driver --subject d-1  a token for the --dev server started here
+  beeline print-config                       every setting: value, default, meaning
+
+Settings come from flags, BEELINE_* variables and a TOML file (--config), in this order.";
+
+#[derive(Debug, Parser)]
+#[command(name = "beeline", version, about = "The real-time core of a delivery, courier or ride fleet in one binary.")]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve in development mode with a simulated city, and print the address of its pages.
+    Demo {
+        /// Run nearest and optimal dispatch side by side (not available yet).
+        #[arg(long)]
+        compare: bool,
+        /// TOML file with settings.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Serve drivers, customers, merchants and operators.
+    #[command(after_help = "The first line on standard output says where: `listening on http://ADDR`. Logs go to \
+        standard error as JSON.\nSIGTERM drains and ends with 0; a second one ends at once.")]
+    Serve(ServerArgs),
+    /// Simulated drivers, kitchens and customers against any node, through the public contract.
+    #[command(after_help = "Example:\n  beeline simulate --url http://127.0.0.1:8080 --secret-file \
+        beeline-data/dev-secret --drivers 500 --duration 5m")]
+    Simulate(SimulateArgs),
+    /// Make a token, signed with the server's secret.
+    #[command(after_help = "Examples:\n  beeline token --role operator --subject me\n  beeline token --role merchant \
+        --subject m-1 --merchant-id shop-9 --ttl 12h --secret-file secret\n\nThe secret is that of --secret-file, else the \
+        one the server would use by its settings, else the one that `serve --dev` keeps in the data folder.")]
+    Token(TokenArgs),
+    /// Bring the store's tables up to date and stop.
+    Migrate(ServerArgs),
+    /// Check all settings and keys, tell everything that is wrong, and stop.
+    CheckConfig(ServerArgs),
+    /// Show each setting with its value, where that came from, its default and its meaning.
+    PrintConfig {
+        /// The reference page docs/settings.md instead.
+        #[arg(long)]
+        markdown: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// What failed for good: list it, try it again, or throw it away (not available yet).
+    DeadLetters(DeadLettersArgs),
+    /// Play published dispatch problems in simulated time (not available yet).
+    #[command(subcommand)]
+    Evaluate(EvaluateCommand),
+}
+
+/// Arguments of everything that reads the server's settings.
+#[derive(Debug, Args)]
+pub(super) struct ServerArgs {
+    /// TOML file with settings.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Try Beeline on this machine: loopback only, a secret of its own, ready tokens on `/`.
+    #[arg(long)]
+    pub(super) dev: bool,
+    #[command(flatten)]
+    pub(super) settings: SettingFlags,
+}
+
+impl ServerArgs {
+    /// The places settings come from.
+    pub(super) fn sources(&self) -> Sources {
+        Sources { flags: self.settings.0.clone(), environment: environment(), file: self.config.clone() }
+    }
+}
+
+/// This process's environment, as far as it is text.
+pub(super) fn environment() -> BTreeMap<String, String> {
+    let texts = std::env::vars_os().map(|(name, value)| (name.into_string(), value.into_string()));
+    texts.filter_map(|(name, value)| Some((name.ok()?, value.ok()?))).collect()
+}
+
+/// One flag for each setting that is no secret, by file key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SettingFlags(pub(super) BTreeMap<String, String>);
+
+impl SettingFlags {
+    fn docs() -> impl Iterator<Item = &'static SettingDoc> {
+        SETTINGS.iter().filter(|doc| !doc.secret)
+    }
+}
+
+impl Args for SettingFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Self::docs().fold(command, |command, doc| {
+            let help = format!("{} [default: {}]", doc.full_meaning(), doc.default_text());
+            let flag = Arg::new(doc.key).long(doc.flag_name()).value_name("VALUE").help(help);
+            command.arg(flag.help_heading("Settings"))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |doc: &SettingDoc| Some((doc.key.to_owned(), matches.get_one::<String>(doc.key)?.clone()));
+        Ok(Self(Self::docs().filter_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// How to simulate.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// The node, such as http://127.0.0.1:8080.
+    #[arg(long)]
+    pub url: String,
+    /// File with the secret that signs the tokens of the simulated people.
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: PathBuf,
+    /// Simulated drivers.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub drivers: u32,
+    /// Orders placed each minute.
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub orders_per_minute: u32,
+    /// The same seed plays the same city.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Stop after this long, such as 90s or 10m; without it, on Ctrl-C.
+    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// Print the summary as JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which token to make.
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    /// driver, customer, merchant, operator, admin or service.
+    #[arg(long)]
+    pub(super) role: Role,
+    /// Whom it speaks for: the id of the driver, customer and so on.
+    #[arg(long, value_name = "ID")]
+    pub(super) subject: String,
+    /// How long it is good for, at most 24h.
+    #[arg(long, value_name = "D", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub(super) ttl: Duration,
+    /// The merchant a merchant's token speaks for, where that is not its subject.
+    #[arg(long, value_name = "ID")]
+    pub(super) merchant_id: Option<String>,
+    /// File with the secret.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub(super) secret_file: Option<PathBuf>,
+    /// Data folder of the server started with --dev.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<String>,
+    /// TOML file with the server's settings.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub(super) struct DeadLettersArgs {
+    /// What to do with them.
+    #[arg(value_enum)]
+    _action: DeadLettersAction,
+    /// Which queue.
+    #[arg(long = "queue", value_enum)]
+    _queue: Queue,
+    /// The node, such as http://127.0.0.1:8080.
+    #[arg(long = "url")]
+    _url: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeadLettersAction {
+    List,
+    Replay,
+    Purge,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Queue {
+    Orders,
+    Fixes,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EvaluateCommand {
+    /// The public Meal Delivery Routing Problem instances in these folders (not available yet).
+    Mdrp {
+        /// Folders of instances.
+        #[arg(required = true, value_name = "DIR", id = "dir")]
+        _dirs: Vec<PathBuf>,
+    },
+}

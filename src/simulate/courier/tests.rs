@@ -1,0 +1,154 @@
+use super::super::city::tests::CITY;
+use super::super::plan;
+use super::*;
+use crate::simulate::wire::Prep;
+
+fn courier() -> Courier {
+    let plan = &plan::drivers(&CITY, 1, 1)[0];
+    Courier::new(Arc::clone(&CITY), plan, 1, 0)
+}
+
+fn meal(courier: &mut Courier, ready: bool) -> Order {
+    let mut dice = Dice::new(2, "meal");
+    let pickup = CITY.address_near(courier.motion.at(), &mut dice);
+    let dropoff = CITY.address_near(pickup.at, &mut dice);
+    Order {
+        order_id: "order-1".to_owned(),
+        status: Status::Assigned,
+        version: 4,
+        customer_id: None,
+        merchant_id: None,
+        driver_id: Some("D001".to_owned()),
+        pickup: pickup.lat_lng(),
+        dropoff: dropoff.lat_lng(),
+        prep: Some(Prep { state: if ready { "ready" } else { "preparing" }.to_owned(), seconds: 120.0 }),
+    }
+}
+
+fn event(status: Status, seq: i64, driver_id: Option<&str>) -> OrderEvent {
+    let driver_id = driver_id.map(str::to_owned);
+    OrderEvent { order_id: "order-1".to_owned(), seq, status, driver_id, order: None }
+}
+
+/// Ticks each second until a step is wanted, an hour at most.
+fn until_step(courier: &mut Courier, now_ms: &mut i64) -> Option<Step> {
+    (0..3_600).find_map(|_| {
+        *now_ms += 1_000;
+        courier.tick(*now_ms)
+    })
+}
+
+#[test]
+fn an_order_is_carried_from_door_to_door_step_by_step() {
+    let mut courier = courier();
+    let order = meal(&mut courier, true);
+    courier.adopt(&order);
+    let mut now_ms = 0;
+    for status in [Status::AtPickup, Status::PickedUp, Status::AtDropoff, Status::Delivered] {
+        let step = until_step(&mut courier, &mut now_ms).unwrap();
+        assert_eq!(step.status, status);
+        assert_eq!(courier.tick(now_ms + 500).as_ref(), Some(&step), "wanted until it is taken");
+        let goal = if rank(status) <= 2 { order.pickup } else { order.dropoff };
+        let off_m = courier.motion.at().distance_m(goal.into());
+        assert!(off_m < 1.0, "{status:?} taken {off_m} m from the place");
+        courier.step_taken(&step);
+    }
+    assert!(!courier.is_busy());
+    assert!((60_000..3_000_000).contains(&now_ms), "{now_ms} ms");
+}
+
+#[test]
+fn nothing_is_taken_before_the_kitchen_is_ready() {
+    let mut courier = courier();
+    let mut order = meal(&mut courier, false);
+    courier.adopt(&order);
+    let mut now_ms = 0;
+    let step = until_step(&mut courier, &mut now_ms).unwrap();
+    courier.step_taken(&step);
+    for _ in 0..300 {
+        now_ms += 1_000;
+        assert_eq!(courier.tick(now_ms), None);
+    }
+    assert_eq!(courier.waits_for(), Some("order-1"));
+    order.prep = Some(Prep { state: "ready".to_owned(), seconds: 120.0 });
+    order.status = Status::AtPickup;
+    order.version = 6;
+    courier.adopt(&order);
+    assert_eq!(courier.waits_for(), None);
+    assert_eq!(until_step(&mut courier, &mut now_ms).unwrap().status, Status::PickedUp);
+}
+
+#[test]
+fn an_order_taken_away_is_dropped_and_an_old_event_changes_nothing() {
+    let mut courier = courier();
+    let order = meal(&mut courier, true);
+    courier.adopt(&order);
+    assert_eq!(courier.order_changed(&event(Status::AtPickup, 5, Some("D001"))), Effect::Noted);
+    courier.order_changed(&event(Status::Assigned, 4, Some("D001")));
+    assert_eq!(courier.current().unwrap().status, Status::AtPickup);
+    courier.order_changed(&event(Status::Searching, 6, None));
+    assert!(!courier.is_busy());
+    assert_eq!(courier.order_changed(&event(Status::Assigned, 8, Some("D002"))), Effect::Noted);
+    assert_eq!(courier.order_changed(&event(Status::Assigned, 9, Some("D001"))), Effect::Unknown);
+}
+
+#[test]
+fn after_a_reconnect_the_list_of_the_server_counts() {
+    let mut courier = courier();
+    let mut order = meal(&mut courier, true);
+    courier.adopt(&order);
+    order.status = Status::PickedUp;
+    order.version = 7;
+    courier.resume(std::slice::from_ref(&order));
+    let mut now_ms = 0;
+    assert_eq!(until_step(&mut courier, &mut now_ms).unwrap().status, Status::AtDropoff);
+    courier.resume(&[]);
+    assert!(!courier.is_busy());
+}
+
+#[test]
+fn idle_drivers_move_and_rest() {
+    let mut courier = courier();
+    let (mut moved, mut rested) = (0, 0);
+    for second in 1..1_800 {
+        assert_eq!(courier.tick(second * 1_000), None);
+        if courier.motion.speed_mps() > 1.0 {
+            moved += 1;
+        } else {
+            rested += 1;
+        }
+    }
+    assert!(moved > 60 && rested > 60, "{moved} s moving, {rested} s resting");
+}
+
+#[test]
+fn fixes_are_near_the_truth_and_never_implausible() {
+    let mut courier = courier();
+    let order = meal(&mut courier, true);
+    courier.adopt(&order);
+    let mut last: Option<Fix> = None;
+    for second in 1..600 {
+        courier.tick(second * 1_000);
+        if second % 3 != 0 {
+            continue;
+        }
+        let fix = courier.fix(second, second * 1_000);
+        assert!(Point::from(fix.at).distance_m(courier.motion.at()) < 5.0 * fix.accuracy);
+        assert!((3.0..=8.0).contains(&fix.accuracy));
+        assert!(fix.heading.is_none_or(|heading| (0.0..360.0).contains(&heading)));
+        if let Some(last) = last {
+            let mps = Point::from(fix.at).distance_m(last.at.into()) / 3.0;
+            assert!(mps < 35.0, "{mps} m/s between two fixes");
+            assert!(fix.battery <= last.battery);
+        }
+        last = Some(fix);
+    }
+}
+
+#[test]
+fn a_new_run_starts_where_the_server_saw_the_driver() {
+    let mut courier = courier();
+    let seen = CITY.restaurants[5].place.lat_lng();
+    courier.start_at(seen);
+    assert!(courier.motion.at().distance_m(seen.into()) < 1.0);
+}
