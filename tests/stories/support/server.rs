@@ -33,7 +33,7 @@ pub fn beeline(arguments: &[&str]) -> Command {
 
 /// A running server. Killed when dropped.
 pub struct Server {
-    child: Child,
+    child: Option<Child>,
     folder: TempDir,
     settings: Vec<(String, String)>,
     starts: usize,
@@ -54,10 +54,9 @@ impl Server {
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let child = beeline(&["--version"]).stdout(Stdio::null()).spawn().unwrap();
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let (base, secret) = (String::new(), String::new());
-        let mut server = Self { child, folder, settings, starts: 0, base, secret, http };
+        let mut server = Self { child: None, folder, settings, starts: 0, base, secret, http };
         server.boot().await;
         server
     }
@@ -82,8 +81,9 @@ impl Server {
     async fn boot(&mut self) {
         self.starts += 1;
         let log = File::create(self.log()).unwrap();
-        self.child = self.serve_command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut lines = BufReader::new(self.child.stdout.take().unwrap()).lines();
+        let mut child = self.serve_command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        self.child = Some(child);
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await;
         let first = first.ok().and_then(Result::ok).flatten().unwrap_or_default();
         let base = first.strip_prefix("listening on ").map(ToOwned::to_owned);
@@ -97,7 +97,7 @@ impl Server {
 
     /// Ends the process with SIGKILL, as a power cut would.
     pub async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        self.child.as_mut().unwrap().kill().await.unwrap();
     }
 
     /// Starts again on the same data and settings, on another port.
@@ -107,13 +107,13 @@ impl Server {
 
     /// Sends SIGTERM.
     pub async fn terminate(&self) {
-        let pid = self.child.id().expect("it still runs").to_string();
+        let pid = self.child.as_ref().and_then(Child::id).expect("it still runs").to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     }
 
     /// Waits for the process to end by itself.
     pub async fn exit(&mut self) -> ExitStatus {
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it should have ended").unwrap()
+        tokio::time::timeout(PATIENCE, self.child.as_mut().unwrap().wait()).await.expect("it should have ended").unwrap()
     }
 
     /// The end of the program's log.
