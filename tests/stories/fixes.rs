@@ -199,10 +199,12 @@ async fn a_queue_kept_offline_becomes_history_in_true_order() {
     // Sent newest first, ten seconds apart, the newest a minute old.
     let fixes: Vec<Value> = (1..=20)
         .rev()
-        .map(|n| json!({
-            "latitude": CENTRE.north(f64::from(n) * 50.0).latitude, "longitude": CENTRE.longitude,
-            "seq": n, "timestamp": now - 60_000 - (20 - i64::from(n)) * 10_000,
-        }))
+        .map(|n| {
+            json!({
+                "latitude": CENTRE.north(f64::from(n) * 50.0).latitude, "longitude": CENTRE.longitude,
+                "seq": n, "timestamp": now - 60_000 - (20 - i64::from(n)) * 10_000,
+            })
+        })
         .collect();
     let answer = driver.socket.command(json!({ "type": "locations", "fixes": fixes })).await;
     assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(20), &json!([])));
@@ -218,13 +220,24 @@ async fn only_the_newest_of_a_batch_goes_live_and_bad_ones_are_named() {
     let server = Server::with(&UNLIMITED).await;
     let mut driver = Driver::connect(&server, "d-1").await;
     let now = now_ms();
-    let at = |seq: i64, age_ms: i64, metres: f64| json!({
-        "latitude": CENTRE.north(metres).latitude, "longitude": CENTRE.longitude, "seq": seq, "timestamp": now - age_ms,
-    });
-    let fixes = [at(1, 50_000, 0.0), json!("what?"), at(2, 40_000, 90.0), json!({ "latitude": 99, "longitude": 0 }), at(3, 2_000, 180.0)];
+    let at = |seq: i64, age_ms: i64, metres: f64| {
+        json!({
+            "latitude": CENTRE.north(metres).latitude, "longitude": CENTRE.longitude, "seq": seq, "timestamp": now - age_ms,
+        })
+    };
+    let fixes = [
+        at(1, 50_000, 0.0),
+        json!("what?"),
+        at(2, 40_000, 90.0),
+        json!({ "latitude": 99, "longitude": 0 }),
+        at(3, 2_000, 180.0),
+    ];
     let answer = driver.socket.command(json!({ "type": "locations", "fixes": fixes })).await;
     assert_eq!(answer["accepted"], 3);
-    assert_eq!(answer["rejected"], json!([{ "index": 1, "code": "malformed" }, { "index": 3, "code": "out_of_range" }]));
+    assert_eq!(
+        answer["rejected"],
+        json!([{ "index": 1, "code": "malformed" }, { "index": 3, "code": "out_of_range" }])
+    );
     assert!(CENTRE.north(180.0).is_at(&shown(&driver).await));
     assert_eq!(points(&driver).await.len(), 3);
     // An older batch after it changes nothing but the history.

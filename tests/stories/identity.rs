@@ -19,7 +19,8 @@ async fn nobody_gets_in_without_a_good_token() {
 
     let good = Claims::of("customer", "c-1");
     let other_secret = "a secret of the right length that is not the server's";
-    let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJjLTEiLCJyb2xlIjoiYWRtaW4iLCJhdWQiOiJiZWVsaW5lIiwiZXhwIjo0MTAyNDQ0ODAwfQ.";
+    let unsigned =
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJjLTEiLCJyb2xlIjoiYWRtaW4iLCJhdWQiOiJiZWVsaW5lIiwiZXhwIjo0MTAyNDQ0ODAwfQ.";
     let bad = [
         ("another secret", sign(&good, other_secret, Algorithm::HS256)),
         ("another algorithm", sign(&good, &server.secret, Algorithm::HS384)),

@@ -85,7 +85,8 @@ async fn an_order_is_shown_to_everybody_it_concerns() {
         assert_eq!(listed["orders"][0]["order_id"], order_id.as_str(), "{role}");
     }
     for (role, status) in [("customer", 200), ("operator", 200), ("merchant", 403), ("driver", 403)] {
-        let subject = ["owner", "any", "shop", "courier"][["customer", "operator", "merchant", "driver"].iter().position(|r| *r == role).unwrap()];
+        let subject = ["owner", "any", "shop", "courier"]
+            [["customer", "operator", "merchant", "driver"].iter().position(|r| *r == role).unwrap()];
         let answer = server.caller(role, subject).get(&format!("/orders/{order_id}/driver-location")).await;
         assert_eq!(answer.status, status, "{role}: {}", answer.text);
     }

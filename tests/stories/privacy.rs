@@ -86,7 +86,11 @@ async fn a_cancelled_order_shows_nobody() {
     driver.take(&order_id).await;
     let mut screen = customer.follow(&order_id).await;
     location_at(&mut screen, CENTRE).await;
-    customer.caller.post(&format!("/orders/{order_id}/cancel"), json!({ "reason": "changed my mind" })).await.expect(200);
+    customer
+        .caller
+        .post(&format!("/orders/{order_id}/cancel"), json!({ "reason": "changed my mind" }))
+        .await
+        .expect(200);
     driver.socket.wait("the driver is told", |frame| frame["type"] == "order" && frame["status"] == "cancelled").await;
     screen.wait("cancelled", |frame| frame["status"] == "cancelled").await;
     driver.arrive(CENTRE.north(25.0)).await;

@@ -23,7 +23,8 @@ async fn over_the_rate_the_newest_wins_and_the_rest_is_listed_as_conflated() {
         driver.at(CENTRE.north(f64::from(metres))).await;
     }
     driver.settled(20).await;
-    let listed = |frame: &&Value| frame["conflated"].as_array().unwrap().iter().filter_map(Value::as_i64).collect::<Vec<_>>();
+    let listed =
+        |frame: &&Value| frame["conflated"].as_array().unwrap().iter().filter_map(Value::as_i64).collect::<Vec<_>>();
     let conflated: BTreeSet<i64> = driver.socket.every("ack").iter().flat_map(listed).collect();
     let stored = stored_seqs(&driver).await;
     assert!(stored.is_disjoint(&conflated), "{stored:?} and {conflated:?}");
@@ -55,10 +56,10 @@ async fn without_a_limit_every_fix_is_live_and_stored() {
 async fn a_tracker_over_the_rate_is_told_so_and_never_refused() {
     let server = Server::start().await;
     let tracker = server.caller("driver", "d-1");
-    let (mut accepted, mut conflated) = (0, 0);
-    for seq in 1..=12 {
-        let at = CENTRE.north(f64::from(seq));
-        let fix = json!({ "latitude": at.latitude, "longitude": at.longitude, "seq": seq, "timestamp": now_ms() });
+    let (mut accepted, mut conflated, began) = (0, 0, now_ms());
+    for seq in 1..=12_i64 {
+        let at = CENTRE.north(seq as f64);
+        let fix = json!({ "latitude": at.latitude, "longitude": at.longitude, "seq": seq, "timestamp": began + seq });
         let answer = tracker.post("/drivers/d-1/location", fix).await.expect(202).body;
         accepted += answer["accepted"].as_i64().unwrap();
         conflated += answer["conflated"].as_i64().unwrap();

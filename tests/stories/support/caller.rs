@@ -90,7 +90,13 @@ impl Reply {
     /// This answer, which must be a problem of this status and code, complete by the contract.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{} answered {}", self.asked, self.text);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{} answered {}",
+            self.asked,
+            self.text
+        );
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.asked);
         for field in ["type", "title", "detail", "code", "request_id"] {
             let text = self.body[field].as_str().unwrap_or_default();

@@ -25,6 +25,8 @@ pub struct Driver {
     pub welcome: Value,
     /// The last `seq` sent.
     pub seq: i64,
+    /// The last timestamp sent: a device's clock never gives two fixes the same one.
+    clock_ms: i64,
 }
 
 impl Driver {
@@ -34,7 +36,7 @@ impl Driver {
         let mut socket = Socket::open(&server.base, "/ws/driver", caller.token.as_deref()).await.unwrap();
         let welcome = socket.welcome().await;
         let seq = welcome["last_seq"].as_i64().expect("last_seq in a driver's welcome");
-        Self { id: id.to_owned(), caller, socket, welcome, seq }
+        Self { id: id.to_owned(), caller, socket, welcome, seq, clock_ms: 0 }
     }
 
     /// Connected, sharing, available, and known to be at this place.
@@ -52,9 +54,10 @@ impl Driver {
     /// A fix at this place with the next `seq`, to change and send.
     pub fn fix(&mut self, at: Spot) -> Value {
         self.seq += 1;
+        self.clock_ms = now_ms().max(self.clock_ms + 1);
         json!({
             "type": "location", "latitude": at.latitude, "longitude": at.longitude, "seq": self.seq,
-            "timestamp": now_ms(), "accuracy": 5, "speed": 8.5, "heading": 90,
+            "timestamp": self.clock_ms, "accuracy": 5, "speed": 8.5, "heading": 90,
         })
     }
 
@@ -98,13 +101,12 @@ impl Driver {
 
 /// A customer, by HTTP.
 pub struct Customer {
-    pub id: String,
     pub caller: Caller,
 }
 
 impl Customer {
     pub fn new(server: &Server, id: &str) -> Self {
-        Self { id: id.to_owned(), caller: server.caller("customer", id) }
+        Self { caller: server.caller("customer", id) }
     }
 
     /// Orders from here to there; the id of the order.

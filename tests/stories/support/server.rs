@@ -113,7 +113,10 @@ impl Server {
 
     /// Waits for the process to end by itself.
     pub async fn exit(&mut self) -> ExitStatus {
-        tokio::time::timeout(PATIENCE, self.child.as_mut().unwrap().wait()).await.expect("it should have ended").unwrap()
+        tokio::time::timeout(PATIENCE, self.child.as_mut().unwrap().wait())
+            .await
+            .expect("it should have ended")
+            .unwrap()
     }
 
     /// The end of the program's log.

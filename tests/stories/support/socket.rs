@@ -127,7 +127,11 @@ impl Socket {
     /// Sends a command that must be refused with this code.
     pub async fn refused(&mut self, frame: Value, code: &str) -> Value {
         let answer = self.ask(frame.clone()).await;
-        assert_eq!((answer["type"].as_str(), answer["code"].as_str()), (Some("error"), Some(code)), "{frame}: {answer}");
+        assert_eq!(
+            (answer["type"].as_str(), answer["code"].as_str()),
+            (Some("error"), Some(code)),
+            "{frame}: {answer}"
+        );
         answer
     }
 
