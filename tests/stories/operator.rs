@@ -79,6 +79,10 @@ async fn orders_appear_change_and_leave() {
     let customer = Customer::new(&server, "c-1");
     let waiting = customer.order(CENTRE.north(50.0), CENTRE.north(600.0)).await;
     let (mut map, snapshot) = watch(&server, &around(CENTRE, 1_000.0), &["orders", "drivers"]).await;
+    if !holds(&snapshot, "orders", "order_id", &waiting) {
+        map.wait("placed a moment ago", |frame| holds(frame, "orders", "order_id", &waiting)).await;
+    }
+    let (_, snapshot) = watch(&server, &around(CENTRE, 1_000.0), &["orders"]).await;
     assert!(holds(&snapshot, "orders", "order_id", &waiting), "{snapshot}");
     let elsewhere = customer.order(CENTRE.north(4_000.0), CENTRE.north(6_000.0)).await;
     let mut driver = Driver::on_shift(&server, "d-1", CENTRE).await;

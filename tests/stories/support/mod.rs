@@ -14,7 +14,6 @@ pub use people::Driver;
 pub use people::order_body;
 pub use server::Server;
 pub use server::beeline;
-pub use socket::Refused;
 pub use socket::Socket;
 pub use spot::CENTRE;
 pub use spot::Spot;

@@ -90,7 +90,9 @@ impl Server {
         self.base = base.unwrap_or_else(|| panic!("first line {first:?}; the log ends:\n{}", self.log_end()));
         // The pipe stays open, so that later lines never fail.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        self.secret = std::fs::read_to_string(self.data().join("dev-secret")).unwrap().trim().to_owned();
+        let own = self.settings.iter().find(|(name, _)| name == "BEELINE_JWT_SECRET");
+        let kept = || std::fs::read_to_string(self.data().join("dev-secret")).unwrap().trim().to_owned();
+        self.secret = own.map_or_else(kept, |(_, secret)| secret.clone());
         let (http, ready) = (self.http.clone(), format!("{}/readyz", self.base));
         until("ready", || async { http.get(&ready).send().await.ok().filter(|answer| answer.status() == 200) }).await;
     }

@@ -15,7 +15,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
-use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 /// See the module.
 pub struct Socket {
@@ -33,7 +32,6 @@ pub struct Socket {
 #[derive(Debug)]
 pub struct Refused {
     pub status: u16,
-    pub headers: HeaderMap,
     pub body: Value,
 }
 
@@ -78,8 +76,8 @@ impl Socket {
             }
             Err(Error::Http(response)) => {
                 let body = response.body().as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
-                let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                Err(Refused { status, headers, body: body.unwrap_or_default() })
+                let status = response.status().as_u16();
+                Err(Refused { status, body: body.unwrap_or_default() })
             }
             Err(error) => panic!("no socket: {error}"),
         }
