@@ -208,7 +208,7 @@ impl Gate {
             return Some(Refusal::Duplicate);
         }
         let age_ms = now.since(fix.timestamp);
-        (age_ms < -AHEAD_MAX_MS || age_ms > AGE_MAX_MS).then_some(Refusal::BadTime)
+        (!(-AHEAD_MAX_MS..=AGE_MAX_MS).contains(&age_ms)).then_some(Refusal::BadTime)
     }
 
     fn remember(&mut self, fix: &Fix) {
