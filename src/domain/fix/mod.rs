@@ -214,6 +214,7 @@ impl Gate {
     fn remember(&mut self, fix: &Fix) {
         if fix.seq.is_some() {
             self.last_seq = fix.seq;
+            return;
         }
         if self.times.len() == REMEMBERED_TIMES {
             self.times.pop_front();
