@@ -1,9 +1,19 @@
-//! The step table: from which status to which, by whom, and what each step changes.
+//! Orders: one model for food, parcel and ride, and the step table that every change goes through.
+//!
+//! `(order, step, who, now) -> (order, event)` or a refusal. No step is skipped, each adds one to the version, and the version is the
+//! event's sequence number.
 
-use super::Arrivals;
-use super::Order;
-use super::Prep;
-use super::Status;
+mod model;
+
+pub use model::Arrivals;
+pub use model::Item;
+pub use model::Kind;
+pub use model::Order;
+pub use model::Place;
+pub use model::Prep;
+pub use model::Price;
+pub use model::Status;
+
 use crate::domain::ids::AssignmentId;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
@@ -290,3 +300,6 @@ fn is_legal(from: Status, step: &Step, by: &By) -> bool {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,25 +1,12 @@
-//! Orders: one model for food, parcel and ride, and the step table that every change goes through.
-//!
-//! `(order, step, who, now) -> (order, event)` or a refusal. No step is skipped, each adds one to the version, and the version is the
-//! event's sequence number.
+//! What an order is: its statuses, places, items and the row itself.
 
-mod steps;
-
-pub use steps::By;
-pub use steps::OrderEvent;
-pub use steps::Refused;
-pub use steps::Step;
-pub use steps::Transition;
-pub use steps::created;
-pub use steps::step;
-
-use super::geo::Position;
-use super::ids::AssignmentId;
-use super::ids::CustomerId;
-use super::ids::DriverId;
-use super::ids::MerchantId;
-use super::ids::OrderId;
-use super::time::Millis;
+use crate::domain::geo::Position;
+use crate::domain::ids::AssignmentId;
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::DriverId;
+use crate::domain::ids::MerchantId;
+use crate::domain::ids::OrderId;
+use crate::domain::time::Millis;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -217,7 +204,3 @@ pub struct Order {
     /// H3 resolution 5 parent of the pickup.
     pub geo_key: String,
 }
-
-#[cfg(test)]
-#[path = "order_tests.rs"]
-mod tests;
