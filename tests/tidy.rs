@@ -237,7 +237,8 @@ fn the_load_generator_speaks_only_the_public_contract() {
 fn dead_links(source: &Source) -> Vec<String> {
     let folder = top().join(&source.path).parent().unwrap().to_owned();
     let targets = source.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:"));
+    let local =
+        targets.filter(|target| !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:"));
     let files = local.map(|target| target.split('#').next().unwrap().trim());
     let dead = files.filter(|file| !folder.join(file).exists());
     dead.map(|file| format!("{}: {file} is not there", source.path)).collect()
