@@ -183,7 +183,7 @@ fn open_store(config: &Config, metrics: &Metrics) -> anyhow::Result<Store> {
         Ack::Fast => crate::store::sqlite::Ack::Fast,
     };
     let on_commit = move |took: Duration, _jobs: usize| observed.store_commit.observe(took);
-    Ok(SqliteStore::open(&config.data, ack, on_commit)?)
+    Ok(SqliteStore::open(&config.database, ack, on_commit)?)
 }
 
 fn tuning(config: &Config) -> Tuning {
@@ -272,9 +272,9 @@ where
 {
     let mut ends = Ends::new()?;
     let (node, server) = Node::start(&config).await?;
-    say_address(node.addr);
     let serving = actix::spawn(server);
     node.rebuild().await?;
+    say_address(node.addr);
     let steward = actix::spawn(steward::run(node.world.clone()));
     tracing::info!(addr = %node.addr, node = %config.node, "ready");
     let beside = actix::spawn(beside(node.addr));

@@ -1,6 +1,7 @@
 //! The recorder: gathers fixes while one batch is being written and writes them as the next one.
 //!
-//! Batches grow with the load by themselves: an idle node writes each fix at once, a busy one hundreds in one commit. A batch that fails is tried
+//! Batches grow with the load by themselves: an idle node writes a fix at once, a busy one hundreds in one commit, and no more than a hundred commits a
+//! second, since each costs a flush of the disk whatever its size. A batch that fails is tried
 //! again with growing, jittered pauses; until it is stored nothing in it is acknowledged, and what waits is bounded.
 
 use crate::actors::driver::DriverActor;
@@ -19,9 +20,12 @@ use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 /// Fixes of one commit at most.
 const BATCH_MAX: usize = 2_000;
+/// Time between the beginnings of two commits, unless enough waits to fill one. It is what an acknowledgement may be late by.
+const COMMIT_EVERY: Duration = Duration::from_millis(10);
 /// Fixes waiting here before the recorder stops reading its mailbox; then drivers keep theirs, each a bounded number.
 const WAITING_MAX: usize = 50_000;
 /// How long it then does not read, in milliseconds.
@@ -54,20 +58,33 @@ pub struct Recorder {
     rows: Vec<FixRow>,
     receipts: Vec<Receipt>,
     writing: bool,
+    began: Option<Instant>,
+    timed: bool,
 }
 
 impl Recorder {
     /// A recorder with nothing to do.
     pub fn new(world: Arc<World>, ctx: &mut Context<Self>) -> Self {
         ctx.set_mailbox_capacity(MAILBOX_MAX * 16);
-        Self { world, rows: Vec::new(), receipts: Vec::new(), writing: false }
+        Self { world, rows: Vec::new(), receipts: Vec::new(), writing: false, began: None, timed: false }
     }
 
     fn write_next(&mut self, ctx: &mut Context<Self>) {
         if self.writing || self.receipts.is_empty() {
             return;
         }
+        let early = self.began.and_then(|began| COMMIT_EVERY.checked_sub(began.elapsed()));
+        if let Some(wait) = early.filter(|wait| !wait.is_zero() && self.rows.len() < BATCH_MAX) {
+            if !std::mem::replace(&mut self.timed, true) {
+                ctx.run_later(wait, |recorder, ctx| {
+                    recorder.timed = false;
+                    recorder.write_next(ctx);
+                });
+            }
+            return;
+        }
         self.writing = true;
+        self.began = Some(Instant::now());
         let rows = std::mem::take(&mut self.rows);
         let receipts = std::mem::take(&mut self.receipts);
         let world = self.world.clone();

@@ -66,6 +66,10 @@ pub struct Unreadable {
 
 /// Reads one fix from JSON text. `now` stands in for a missing timestamp.
 pub fn read(json: &str, now: Millis) -> Result<Fix, Unreadable> {
+    if !json.trim_start().starts_with('{') {
+        // serde would read an array as the fields in their order.
+        return Err(Unreadable { refusal: Refusal::Malformed, seq: None });
+    }
     let Ok(raw) = serde_json::from_str::<FixIn>(json) else {
         return Err(Unreadable { refusal: Refusal::Malformed, seq: seq_only(json) });
     };

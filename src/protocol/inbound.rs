@@ -29,6 +29,10 @@ pub struct NotAMessage;
 impl<'a> Head<'a> {
     /// Reads the head of a message.
     pub fn read(text: &'a str) -> Result<Self, NotAMessage> {
+        if !text.trim_start().starts_with('{') {
+            // serde would read an array as the fields in their order.
+            return Err(NotAMessage);
+        }
         let head: Head<'a> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
         let id_fits = head.id.is_none_or(|id| {
             let json = id.get();
@@ -161,9 +165,17 @@ mod tests {
     #[test]
     fn nonsense_is_not_a_message() {
         let long_id = format!(r#"{{"type":"x","id":"{}"}}"#, "k".repeat(200));
-        for text in
-            ["", "[]", "7", "{}", r#"{"type":7}"#, r#"{"type":"a","type":"b"}"#, r#"{"type":"a","id":{}}"#, &long_id]
-        {
+        for text in [
+            "",
+            "[]",
+            r#"["subscribe"]"#,
+            "7",
+            "{}",
+            r#"{"type":7}"#,
+            r#"{"type":"a","type":"b"}"#,
+            r#"{"type":"a","id":{}}"#,
+            &long_id,
+        ] {
             assert!(Head::read(text).is_err(), "{text}");
         }
     }

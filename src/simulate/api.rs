@@ -107,8 +107,9 @@ impl Api {
 
     /// Where the server last saw a driver; `None` if it does not know.
     pub(crate) async fn live_position(&self, driver: &Person) -> Result<Option<LatLng>, ApiError> {
-        match self.read(Call::get(driver, format!("/drivers/{}/location", driver.id))).await {
-            Ok(at) => Ok(Some(at)),
+        let call = Call::get(driver, format!("/drivers/{}/location", driver.id));
+        match self.send(&call).await {
+            Ok(bytes) => self.parse(&call, &bytes).map(Some),
             Err(ApiError::Refused { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -134,8 +135,15 @@ impl Api {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, call: Call<'_>) -> Result<T, ApiError> {
-        let bytes = self.send(&call).await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let sent = self.send(&call).await;
+        if let Err(ApiError::Refused { code, .. }) = &sent {
+            self.tally.refused(code);
+        }
+        self.parse(&call, &sent?)
+    }
+
+    fn parse<T: serde::de::DeserializeOwned>(&self, call: &Call<'_>, bytes: &[u8]) -> Result<T, ApiError> {
+        serde_json::from_slice(bytes).map_err(|error| {
             self.tally.violation(format!("{} {}: unreadable answer: {error}", call.method, call.path));
             ApiError::Unreadable(error.to_string())
         })
@@ -147,10 +155,7 @@ impl Api {
         loop {
             let last_word = match self.once(call).await {
                 Ok(Answer::Done(bytes)) => return Ok(bytes),
-                Ok(Answer::Refused { status, code }) => {
-                    self.tally.refused(&code);
-                    return Err(ApiError::Refused { status, code });
-                }
+                Ok(Answer::Refused { status, code }) => return Err(ApiError::Refused { status, code }),
                 Ok(Answer::Later { after, status }) => {
                     wait = wait.max(after);
                     format!("status {status}")

@@ -66,6 +66,7 @@ fn retry_ms(reason: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use super::*;
 

@@ -19,13 +19,13 @@ const RESTAURANTS: usize = 160;
 /// Farthest a restaurant may lie from the street that its orders are collected on.
 const TO_STREET_MAX_M: f64 = 60.0;
 /// How far customers live from where they order.
-const NEAREST_CUSTOMER_M: f64 = 350.0;
-const FARTHEST_CUSTOMER_M: f64 = 1_900.0;
+const NEAREST_CUSTOMER_M: f64 = 250.0;
+const FARTHEST_CUSTOMER_M: f64 = 1_200.0;
 /// Tries to find an address before taking whatever came last.
 const ADDRESS_TRIES: usize = 40;
 /// A typical kitchen is this quick. Slower ones exist, but a demo is watched for minutes.
-const PREP_FROM_S: f64 = 100.0;
-const PREP_TO_S: f64 = 420.0;
+const PREP_FROM_S: f64 = 60.0;
+const PREP_TO_S: f64 = 210.0;
 
 /// Why there is no city.
 #[derive(Debug, thiserror::Error)]

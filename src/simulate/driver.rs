@@ -1,9 +1,10 @@
 //! A simulated driver on the line: sends fixes, answers offers, takes steps, and after any break goes on from what the server says.
 
+use super::commands::Command;
+use super::commands::Commands;
 use super::courier::Answer;
 use super::courier::Courier;
 use super::courier::Effect;
-use super::courier::Step;
 use super::fixes::Unsettled;
 use super::line::Exchange;
 use super::line::Line;
@@ -27,8 +28,8 @@ use tokio::time::MissedTickBehavior;
 
 /// The states in which an order is somebody's to carry.
 const ACTIVE: [Status; 4] = [Status::Assigned, Status::AtPickup, Status::PickedUp, Status::AtDropoff];
-/// A command without an answer is sent again after this.
-const RESEND_AFTER_MS: i64 = 5_000;
+/// A refused batch is sent again after this.
+const BATCH_PAUSE_MS: i64 = 5_000;
 /// A driver at the counter asks about the order this often, should the word of it being ready have been lost.
 const ASK_EVERY_MS: i64 = 15_000;
 /// A refused command is tried again no sooner than this.
@@ -51,22 +52,6 @@ impl Default for Habits {
     fn default() -> Self {
         Self { fix_every: Duration::from_secs(3), tick: Duration::from_secs(1), declines: 0.06, pace: 1 }
     }
-}
-
-/// A command that waits for its answer.
-#[derive(Debug)]
-struct Pending {
-    id: u64,
-    what: Command,
-    sent_at_ms: i64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Command {
-    Shift,
-    Answer { offer_id: String, accept: bool, orders: Vec<Order> },
-    Step(Step),
-    Batch { first: i64, last: i64 },
 }
 
 /// An offer that the driver is thinking about.
@@ -92,9 +77,8 @@ pub(crate) struct Driver {
     moved_in: bool,
     must_ask: bool,
     unsettled: Unsettled,
-    pending: Vec<Pending>,
+    commands: Commands,
     considered: Option<Considered>,
-    last_id: u64,
     fix_due_ms: i64,
     ask_due_ms: i64,
     step_due_ms: i64,
@@ -118,9 +102,8 @@ impl Driver {
             moved_in: false,
             must_ask: false,
             unsettled: Unsettled::default(),
-            pending: Vec::new(),
+            commands: Commands::default(),
             considered: None,
-            last_id: 0,
             fix_due_ms: 0,
             ask_due_ms: 0,
             step_due_ms: 0,
@@ -167,7 +150,7 @@ impl Driver {
     /// A connection stands: settle what the server has, ask what is to be done, and be available.
     async fn came_up(&mut self, last_seq: Option<i64>) {
         self.up = true;
-        self.pending.clear();
+        self.commands.clear();
         let resumed = self.unsettled.resume(last_seq);
         self.tally().add(Count::FixesAcked, resumed.stored);
         if resumed.lost {
@@ -185,7 +168,7 @@ impl Driver {
 
     fn went_down(&mut self) {
         self.up = false;
-        self.pending.clear();
+        self.commands.clear();
         // An offer outlives the socket on the server's side only: it comes again or goes to somebody else.
         self.considered = None;
     }
@@ -209,11 +192,11 @@ impl Driver {
         self.send_fixes(now_ms);
         self.answer_offer(now_ms);
         if let Some(step) = step.filter(|_| now_ms >= self.step_due_ms)
-            && !self.pending.iter().any(|pending| matches!(pending.what, Command::Step(_)))
+            && !self.commands.step_is_open()
         {
             self.command(Command::Step(step), now_ms);
         }
-        self.resend(now_ms);
+        self.commands.resend(&self.line, now_ms);
         if now_ms >= self.ask_due_ms {
             self.ask_due_ms = now_ms + ASK_EVERY_MS;
             if self.must_ask {
@@ -234,12 +217,12 @@ impl Driver {
         let fix = self.courier.fix(seq, now_ms);
         let dropped = self.unsettled.push(fix);
         self.tally().add(Count::FixesDropped, dropped);
+        self.tally().one(Count::FixesTaken);
     }
 
     /// One new fix goes out alone; what piled up while offline goes out as a batch.
     fn send_fixes(&mut self, now_ms: i64) {
-        let batch_open = self.pending.iter().any(|pending| matches!(pending.what, Command::Batch { .. }));
-        if batch_open || now_ms < self.send_due_ms {
+        if self.commands.batch_is_open() || now_ms < self.send_due_ms {
             return;
         }
         let fixes = self.unsettled.unsent();
@@ -247,10 +230,7 @@ impl Driver {
         let sent = if fixes.len() == 1 {
             self.line.send(&ClientFrame::Location(first))
         } else {
-            self.last_id += 1;
-            let id = self.last_id;
-            let what = Command::Batch { first: first.seq, last: last.seq };
-            self.pending.push(Pending { id, what, sent_at_ms: now_ms });
+            let id = self.commands.open(Command::Batch { first: first.seq, last: last.seq }, now_ms);
             self.line.send(&ClientFrame::Locations { id, fixes: &fixes })
         };
         if sent {
@@ -266,33 +246,9 @@ impl Driver {
     }
 
     fn command(&mut self, what: Command, now_ms: i64) {
-        self.last_id += 1;
-        self.say(self.last_id, &what);
-        self.pending.push(Pending { id: self.last_id, what, sent_at_ms: now_ms });
-    }
-
-    /// Commands are idempotent: one without an answer is said again, under the same id.
-    fn resend(&mut self, now_ms: i64) {
-        let overdue = |pending: &Pending| now_ms - pending.sent_at_ms >= RESEND_AFTER_MS;
-        for at in 0..self.pending.len() {
-            if overdue(&self.pending[at]) {
-                self.pending[at].sent_at_ms = now_ms;
-                self.say(self.pending[at].id, &self.pending[at].what);
-            }
-        }
-    }
-
-    fn say(&self, id: u64, what: &Command) {
-        let frame = match what {
-            Command::Shift => ClientFrame::Shift { id, status: "available", share_location: true },
-            Command::Answer { offer_id, accept: true, .. } => ClientFrame::Accept { id, offer_id },
-            Command::Answer { offer_id, .. } => ClientFrame::Decline { id, offer_id, reason: "not now" },
-            Command::Step(step) => ClientFrame::Step { id, order_id: &step.order_id, status: step.status },
-            // The socket is in order: a batch that went out is answered, or the connection breaks and all is sent anew.
-            Command::Batch { .. } => return,
-        };
         // A full queue means a stalled socket; the command is said again when it is overdue.
-        self.line.send(&frame);
+        let id = self.commands.open(what, now_ms);
+        self.commands.say(id, &self.line);
     }
 
     fn heard(&mut self, frame: ServerFrame) {
@@ -314,23 +270,18 @@ impl Driver {
             }
             ServerFrame::Order(event) => self.order_changed(&event),
             ServerFrame::Done { id, rejected } => {
-                if let Some(what) = self.answered(id) {
+                if let Some(what) = self.commands.answered(id) {
                     self.done(what, u64::try_from(rejected.len()).unwrap_or(0));
                 }
             }
             ServerFrame::Refused { id, code } => {
                 self.tally().refused(&code);
-                if let Some(what) = self.answered(id) {
+                if let Some(what) = self.commands.answered(id) {
                     self.refused(&what, &code);
                 }
             }
             _ => {}
         }
-    }
-
-    fn answered(&mut self, id: Option<u64>) -> Option<Command> {
-        let at = self.pending.iter().position(|pending| Some(pending.id) == id)?;
-        Some(self.pending.swap_remove(at).what)
     }
 
     fn offered(&mut self, offer_id: String, orders: Vec<Order>) {
@@ -382,7 +333,7 @@ impl Driver {
             Command::Batch { first, .. } => {
                 // Bad fixes are refused one by one, so a whole batch is refused for a passing reason.
                 self.unsettled.unsend(*first);
-                self.send_due_ms = now_ms() + RESEND_AFTER_MS;
+                self.send_due_ms = now_ms() + BATCH_PAUSE_MS;
             }
             Command::Shift => self.tally().violation(format!("{self} may not be available: {code}")),
             // Too late: the offer has gone to somebody else.

@@ -10,6 +10,7 @@
 mod api;
 mod backoff;
 mod city;
+mod commands;
 mod courier;
 mod customer;
 mod dice;

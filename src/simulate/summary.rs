@@ -81,6 +81,8 @@ pub struct OfferCounts {
 /// What became of fixes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FixCounts {
+    /// Measured by drivers.
+    pub taken: u64,
     /// Handed to the socket, repeats after a break included.
     pub sent: u64,
     /// Acknowledged as stored.
@@ -119,6 +121,7 @@ impl Summary {
             mean_click_to_door_s: tally.mean_s(Span::ClickToDoor),
             offers: OfferCounts { accepted: get(Count::OffersAccepted), declined: get(Count::OffersDeclined) },
             fixes: FixCounts {
+                taken: get(Count::FixesTaken),
                 sent: get(Count::FixesSent),
                 acked: get(Count::FixesAcked),
                 conflated: get(Count::FixesConflated),
@@ -174,7 +177,7 @@ impl fmt::Display for Summary {
         row("mean time to assign", seconds(self.mean_assign_s))?;
         row("mean click to door", seconds(self.mean_click_to_door_s))?;
         row("offers", format!("{} accepted, {} declined", self.offers.accepted, self.offers.declined))?;
-        row("fixes sent", fixes.sent.to_string())?;
+        row("fixes taken, sent", format!("{}, {}", fixes.taken, fixes.sent))?;
         row("  stored", fixes.acked.to_string())?;
         row("  conflated", fixes.conflated.to_string())?;
         row("  rejected, dropped", format!("{}, {}", fixes.rejected, fixes.dropped))?;

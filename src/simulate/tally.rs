@@ -28,6 +28,7 @@ pub(crate) enum Count {
     OrdersFailed,
     OffersAccepted,
     OffersDeclined,
+    FixesTaken,
     FixesSent,
     FixesAcked,
     FixesConflated,

@@ -90,10 +90,8 @@ async fn own_offer(
 ) -> Result<Offer, Problem> {
     let found = world.store.orders.offer_fetch(offer_id.clone()).await.map_err(|error| store_problem(&error))?;
     let offer = found.ok_or_else(|| Problem::new(Code::NotFound))?;
-    if offer.driver_id != *driver_id {
-        return Err(Problem::new(Code::Forbidden).detail("This offer was made to another driver."));
-    }
-    if order_id.is_some_and(|order_id| *order_id != offer.order_id) {
+    // An offer to another driver is answered like one that does not exist.
+    if offer.driver_id != *driver_id || order_id.is_some_and(|order_id| *order_id != offer.order_id) {
         return Err(Problem::new(Code::NotFound));
     }
     Ok(offer)

@@ -152,3 +152,46 @@ fn a_new_run_starts_where_the_server_saw_the_driver() {
     courier.start_at(seen);
     assert!(courier.motion.at().distance_m(seen.into()) < 1.0);
 }
+
+/// Seconds from the acceptance to the door, for the driver whose home is nearest.
+fn busy_s(plan: &plan::OrderPlan, drivers: &[plan::DriverPlan]) -> i64 {
+    let distance = |driver: &&plan::DriverPlan| driver.home.distance_m(plan.pickup.at);
+    let nearest = drivers.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap();
+    let mut courier = Courier::new(Arc::clone(&CITY), nearest, 1, 0);
+    let ready_ms = match &plan.goods {
+        plan::Goods::Meal { ready_after, .. } => i64::try_from(ready_after.as_millis()).unwrap(),
+        plan::Goods::Parcel => 0,
+    };
+    let mut order = Order {
+        driver_id: Some(nearest.id.clone()),
+        pickup: plan.pickup.lat_lng(),
+        dropoff: plan.dropoff.lat_lng(),
+        ..meal(&mut courier, false)
+    };
+    courier.adopt(&order);
+    order.prep = None;
+    let mut now_ms = 0;
+    while courier.is_busy() && now_ms < 7_200_000 {
+        now_ms += 1_000;
+        if now_ms >= ready_ms {
+            courier.adopt(&order);
+        }
+        if let Some(step) = courier.tick(now_ms) {
+            courier.step_taken(&step);
+        }
+    }
+    now_ms / 1_000
+}
+
+#[test]
+fn with_the_defaults_about_half_of_the_drivers_are_busy() {
+    let defaults = crate::simulate::SimulateOptions::default();
+    let drivers = plan::drivers(&CITY, 1, defaults.drivers);
+    let orders = plan::Orders::new(Arc::clone(&CITY), 1, defaults.orders_per_minute);
+    let times: Vec<i64> = orders.take(120).map(|order| busy_s(&order, &drivers)).collect();
+    let mean_s = f64::from(i32::try_from(times.iter().sum::<i64>()).unwrap()) / 120.0;
+    // Little's law.
+    let busy = mean_s * defaults.orders_per_minute / 60.0;
+    let share = busy / f64::from(u32::try_from(defaults.drivers).unwrap());
+    assert!((0.4..0.6).contains(&share), "{share} of the drivers are busy, {mean_s} s an order");
+}

@@ -12,7 +12,6 @@ use std::fs::TryLockError;
 use std::path::Path;
 use std::time::Duration;
 
-const DATABASE: &str = "beeline.db";
 const LOCK: &str = "beeline.lock";
 /// Statements kept prepared by each connection.
 const STATEMENTS_MAX: usize = 64;
@@ -21,6 +20,11 @@ const STATEMENTS_MAX: usize = 64;
 #[allow(clippy::unwrap_used, reason = "made by the macro, of file names it has itself checked")]
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// The folder a database lies in.
+pub(super) fn folder_of(database: &Path) -> &Path {
+    database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes the folder where it is not there and takes it for this process, until the returned file is dropped or the process ends.
@@ -55,12 +59,11 @@ fn folder_builder() -> DirBuilder {
 }
 
 /// The writing connection, its tables up to date.
-pub(super) fn open_writer(folder: &Path, ack: Ack) -> StoreResult<Connection> {
-    let path = folder.join(DATABASE);
+pub(super) fn open_writer(path: &Path, ack: Ack) -> StoreResult<Connection> {
     let refused = |error: &dyn std::fmt::Display| {
         StoreError::Aborted(format!("cannot open the database {}: {error}", path.display()))
     };
-    let mut connection = Connection::open(&path).map_err(|error| refused(&error))?;
+    let mut connection = Connection::open(path).map_err(|error| refused(&error))?;
     set_up_writer(&connection, ack).map_err(|error| refused(&error))?;
     embedded::migrations::runner().run(&mut connection).map_err(|error| {
         refused(&format_args!(
@@ -68,14 +71,14 @@ pub(super) fn open_writer(folder: &Path, ack: Ack) -> StoreResult<Connection> {
         ))
     })?;
     // The files' names must survive a power cut as well as what is in them.
-    File::open(folder).and_then(|opened| opened.sync_all()).map_err(|error| refused(&error))?;
+    File::open(folder_of(path)).and_then(|opened| opened.sync_all()).map_err(|error| refused(&error))?;
     Ok(connection)
 }
 
 /// A connection that cannot write.
-pub(super) fn open_reader(folder: &Path) -> StoreResult<Connection> {
+pub(super) fn open_reader(path: &Path) -> StoreResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(folder.join(DATABASE), flags)?;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")?;
     set_up(&connection)?;
     Ok(connection)

@@ -64,22 +64,24 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in `folder`, making it where it is not there, and brings its tables up to date. Blocks; call it before serving.
+    /// Opens the store in the file `database`, making it and its folder where they are not there, and brings its tables up to date.
+    /// Takes the folder for this process. Blocks; call it before serving.
     ///
     /// `on_commit` hears of every commit on the writing thread: how long its group took and how many jobs shared it. Errors are
     /// [`StoreError::Aborted`] with a text for the person who started the program.
-    pub fn open(folder: &Path, ack: Ack, on_commit: impl Fn(Duration, usize) + Send + 'static) -> StoreResult<Store> {
-        let store = Arc::new(Self::start(folder, ack, Box::new(on_commit))?);
+    pub fn open(database: &Path, ack: Ack, on_commit: impl Fn(Duration, usize) + Send + 'static) -> StoreResult<Store> {
+        let store = Arc::new(Self::start(database, ack, Box::new(on_commit))?);
         Ok(Store { orders: store.clone(), drivers: store.clone(), fixes: store.clone(), health: store })
     }
 
-    fn start(folder: &Path, ack: Ack, on_commit: OnCommit) -> StoreResult<Self> {
-        let folder_lock = files::lock(folder)?;
-        let connection = files::open_writer(folder, ack)?;
+    fn start(database: &Path, ack: Ack, on_commit: OnCommit) -> StoreResult<Self> {
+        let folder_lock = files::lock(files::folder_of(database))?;
+        let connection = files::open_writer(database, ack)?;
         let writes = Arc::new(Queue::default());
         let reads = Arc::new(Queue::default());
         let trouble = Arc::new(Mutex::new(None));
-        let readers: Vec<Connection> = (0..READERS).map(|_| files::open_reader(folder)).collect::<StoreResult<_>>()?;
+        let readers: Vec<Connection> =
+            (0..READERS).map(|_| files::open_reader(database)).collect::<StoreResult<_>>()?;
         let writer =
             Writer { connection, queue: Arc::clone(&writes), trouble: Arc::clone(&trouble), on_commit, folder_lock };
         // From here on `store` closes the queues when it is dropped, so that no thread outlives a failed start.

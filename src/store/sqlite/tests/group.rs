@@ -16,7 +16,8 @@ struct HeldUp {
 
 async fn held_up_with(on_commit: impl Fn(Duration, usize) + Send + 'static) -> HeldUp {
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteStore::start(folder.path(), Ack::Strict, Box::new(on_commit)).unwrap());
+    let store =
+        Arc::new(SqliteStore::start(&folder.path().join("beeline.db"), Ack::Strict, Box::new(on_commit)).unwrap());
     let (release, released) = mpsc::channel::<()>();
     let (entered, inside) = tokio::sync::oneshot::channel();
     let holder = Arc::clone(&store);

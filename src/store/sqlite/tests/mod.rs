@@ -21,11 +21,11 @@ fn open_here() -> Here {
 }
 
 fn open(folder: &Path) -> StoreResult<Store> {
-    SqliteStore::open(folder, Ack::Strict, |_, _| {})
+    SqliteStore::open(&folder.join("beeline.db"), Ack::Strict, |_, _| {})
 }
 
 fn start(folder: &Path) -> Arc<SqliteStore> {
-    Arc::new(SqliteStore::start(folder, Ack::Strict, Box::new(|_, _| {})).unwrap())
+    Arc::new(SqliteStore::start(&folder.join("beeline.db"), Ack::Strict, Box::new(|_, _| {})).unwrap())
 }
 
 conformance!(open_here);
@@ -112,7 +112,7 @@ async fn the_index_refuses_a_second_open_offer() {
 async fn an_acknowledgement_means_what_it_says() {
     for (ack, level, word) in [(Ack::Strict, 2, "fsync"), (Ack::Fast, 1, "os-buffer")] {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::start(folder.path(), ack, Box::new(|_, _| {})).unwrap();
+        let store = SqliteStore::start(&folder.path().join("beeline.db"), ack, Box::new(|_, _| {})).unwrap();
         let synchronous =
             store.write(|connection| Ok(connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?));
         assert_eq!(synchronous.await, Ok(level));

@@ -55,8 +55,10 @@ async fn fixes_appended_per_second() {
 async fn a_minute_at_two_thousand_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let (told, commits) = std::sync::mpsc::channel();
-    let store =
-        SqliteStore::open(folder.path(), Ack::Strict, move |took, _| told.send(took).unwrap_or_default()).unwrap();
+    let store = SqliteStore::open(&folder.path().join("beeline.db"), Ack::Strict, move |took, _| {
+        told.send(took).unwrap_or_default()
+    })
+    .unwrap();
     let drivers: Vec<_> = (0..DRIVERS).map(|_| driver_id()).collect();
     let fixes = async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));

@@ -1,6 +1,9 @@
 //! The step table, checked against a second writing of it and by properties over random histories.
 
 use super::*;
+use crate::domain::geo::Position;
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::MerchantId;
 use proptest::prelude::*;
 
 fn driver(id: &str) -> DriverId {

@@ -2,9 +2,9 @@
 //!
 //! The gate never looks at a clock; the caller hands in `now`. A bad fix is refused or kept with a flag; neither moves the marker.
 
-use super::geo::Position;
-use super::ids::OrderId;
-use super::time::Millis;
+use crate::domain::geo::Position;
+use crate::domain::ids::OrderId;
+use crate::domain::time::Millis;
 use std::collections::VecDeque;
 
 /// A fix further ahead of our clock than this is refused.
@@ -76,7 +76,7 @@ pub enum Flag {
 }
 
 impl Refusal {
-    /// Every refusal, in the order of [`Refusal::index`].
+    /// Every refusal.
     pub const ALL: [Refusal; 4] = [Self::OutOfRange, Self::Malformed, Self::BadTime, Self::Duplicate];
 
     /// The code on the wire.
@@ -208,12 +208,13 @@ impl Gate {
             return Some(Refusal::Duplicate);
         }
         let age_ms = now.since(fix.timestamp);
-        (age_ms < -AHEAD_MAX_MS || age_ms > AGE_MAX_MS).then_some(Refusal::BadTime)
+        (!(-AHEAD_MAX_MS..=AGE_MAX_MS).contains(&age_ms)).then_some(Refusal::BadTime)
     }
 
     fn remember(&mut self, fix: &Fix) {
         if fix.seq.is_some() {
             self.last_seq = fix.seq;
+            return;
         }
         if self.times.len() == REMEMBERED_TIMES {
             self.times.pop_front();
@@ -279,5 +280,4 @@ impl Bucket {
 }
 
 #[cfg(test)]
-#[path = "fix_tests.rs"]
 mod tests;
