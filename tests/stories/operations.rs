@@ -48,7 +48,7 @@ async fn the_metrics_hold_the_business_path_and_move_with_it() {
     }
     let _map = server.operator().socket("/ws/operator").await;
     until("the last push is counted", || async {
-        (server.metric("beeline_fixes_pushed_total").await >= 6.0).then_some(())
+        (server.metric("beeline_fixes_pushed_total").await >= 5.0).then_some(())
     })
     .await;
     let (status, kind, text) = fetch(&server, "/metrics").await;

@@ -35,6 +35,18 @@ use std::sync::Arc;
 /// Tries at a compare-and-set that somebody else keeps winning.
 const TRIES: u32 = 8;
 
+/// Runs a command to its end even when whoever asked has gone meanwhile: a socket that closes or a request that is dropped between the commit and
+/// the hints would leave the actors with what was before it.
+async fn to_its_end<T: 'static>(command: impl Future<Output = Result<T, Problem>> + 'static) -> Result<T, Problem> {
+    match actix::spawn(command).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            tracing::error!(%error, "a command did not come to its end");
+            Err(Problem::new(Code::Internal))
+        }
+    }
+}
+
 /// The refusal a client gets for a store call that failed. What the log needs is written here.
 #[must_use]
 pub fn store_problem(error: &StoreError) -> Problem {

@@ -3,6 +3,7 @@
 use super::steps::Request;
 use super::steps::commit_step;
 use super::store_problem;
+use super::to_its_end;
 use crate::actors::driver::EndOffer;
 use crate::actors::mailbox::tell;
 use crate::actors::world::World;
@@ -22,6 +23,17 @@ use std::sync::Arc;
 
 /// Takes the offered order. Saying yes twice is one yes.
 pub async fn accept(
+    world: &Arc<World>,
+    driver_id: &DriverId,
+    offer_id: &OfferId,
+    order_id: Option<&OrderId>,
+) -> Result<Arc<Order>, Problem> {
+    let (world, driver_id, offer_id, order_id) =
+        (world.clone(), driver_id.clone(), offer_id.clone(), order_id.cloned());
+    to_its_end(async move { say_yes(&world, &driver_id, &offer_id, order_id.as_ref()).await }).await
+}
+
+async fn say_yes(
     world: &Arc<World>,
     driver_id: &DriverId,
     offer_id: &OfferId,
@@ -55,6 +67,17 @@ pub async fn accept(
 
 /// Turns the offered order down. Saying no twice is one no.
 pub async fn decline(
+    world: &Arc<World>,
+    driver_id: &DriverId,
+    offer_id: &OfferId,
+    order_id: Option<&OrderId>,
+) -> Result<(), Problem> {
+    let (world, driver_id, offer_id, order_id) =
+        (world.clone(), driver_id.clone(), offer_id.clone(), order_id.cloned());
+    to_its_end(async move { say_no(&world, &driver_id, &offer_id, order_id.as_ref()).await }).await
+}
+
+async fn say_no(
     world: &Arc<World>,
     driver_id: &DriverId,
     offer_id: &OfferId,

@@ -2,6 +2,7 @@
 
 use super::publish;
 use super::store_problem;
+use super::to_its_end;
 use crate::actors::payment::Charge;
 use crate::actors::world::World;
 use crate::clock;
@@ -62,6 +63,11 @@ pub enum Placement {
 
 /// Places an order. With a claim, the same key and body lead to the same order.
 pub async fn place(world: &Arc<World>, draft: Draft, claim: Option<Claim>) -> Result<Placement, Problem> {
+    let world = world.clone();
+    to_its_end(async move { store_and_charge(&world, draft, claim).await }).await
+}
+
+async fn store_and_charge(world: &Arc<World>, draft: Draft, claim: Option<Claim>) -> Result<Placement, Problem> {
     let order = create(world, draft);
     let event = order::created(&order);
     let inserted = world.store.orders.order_insert(order.clone(), event, claim).await;

@@ -2,6 +2,7 @@
 
 use super::TRIES;
 use super::store_problem;
+use super::to_its_end;
 use crate::actors::driver::ReloadDriver;
 use crate::actors::mailbox::tell;
 use crate::actors::order::RecheckOrder;
@@ -19,6 +20,16 @@ use std::sync::Arc;
 
 /// Stores the wish, and answers with the status now seen outside: work in hand shows before wishes.
 pub async fn shift(
+    world: &Arc<World>,
+    driver_id: &DriverId,
+    wanted: Shift,
+    share_location: Option<bool>,
+) -> Result<DriverStatus, Problem> {
+    let (world, driver_id) = (world.clone(), driver_id.clone());
+    to_its_end(async move { save(&world, &driver_id, wanted, share_location).await }).await
+}
+
+async fn save(
     world: &Arc<World>,
     driver_id: &DriverId,
     wanted: Shift,

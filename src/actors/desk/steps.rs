@@ -3,6 +3,7 @@
 use super::TRIES;
 use super::publish;
 use super::store_problem;
+use super::to_its_end;
 use crate::actors::driver::EndOffer;
 use crate::actors::mailbox::tell;
 use crate::actors::world::World;
@@ -53,7 +54,12 @@ impl Request {
 
 /// Takes a step, or answers as if it had just been taken when it was taken before.
 pub async fn take_step(world: &Arc<World>, request: Request) -> Result<Arc<Order>, Problem> {
-    commit_step(world, request, None).await
+    run(world, request).await
+}
+
+async fn run(world: &Arc<World>, request: Request) -> Result<Arc<Order>, Problem> {
+    let world = world.clone();
+    to_its_end(async move { commit_step(&world, request, None).await }).await
 }
 
 /// Gives a searching order to a driver at once, without an offer.
@@ -66,14 +72,14 @@ pub async fn assign(
     let step = Step::Assign { driver_id, assignment_id: clock::assignment_id() };
     let mut request = Request::new(order_id, step, By::Operator(operator));
     request.reason = Some("assigned by hand".to_owned());
-    commit_step(world, request, None).await
+    run(world, request).await
 }
 
 /// Takes the driver off an order that has not been picked up.
 pub async fn unassign(world: &Arc<World>, order_id: OrderId, operator: String) -> Result<Arc<Order>, Problem> {
     let mut request = Request::new(order_id, Step::Release, By::Operator(operator));
     request.reason = Some("unassigned by hand".to_owned());
-    commit_step(world, request, None).await
+    run(world, request).await
 }
 
 /// Load, step, compare-and-set; again when somebody else was first.

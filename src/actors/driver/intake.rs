@@ -25,6 +25,7 @@ use crate::protocol::fix::Unreadable;
 use crate::protocol::outbound::FixNotice;
 use crate::protocol::outbound::encode;
 use crate::store::FixRow;
+use actix::ActorContext;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
@@ -153,7 +154,8 @@ impl DriverActor {
             Err(due) => self.release_at(due, now, ctx),
             Ok(()) => {
                 if let Some(held) = self.held.take() {
-                    self.go_live(held, now);
+                    // What the rate holds back is not late.
+                    self.go_live(Held { read_at: Instant::now(), ..held }, now);
                     self.flush(ctx);
                 }
             }
@@ -205,6 +207,13 @@ impl DriverActor {
             return;
         }
         let Ok(recorder) = self.world.recorder() else { return };
+        let lost_some = self.recorder.as_ref().is_some_and(|known| *known != recorder) && self.stored < self.record;
+        if lost_some {
+            // A recorder died with records of ours; a later one must not be taken for word of them. The device sends them again.
+            ctx.stop();
+            return;
+        }
+        self.recorder = Some(recorder.clone());
         let rows = std::mem::take(&mut self.backlog);
         let message = RecordFixes { rows, driver: ctx.address(), record: self.record + 1 };
         match recorder.try_send(message) {
@@ -325,6 +334,7 @@ impl Handler<FixesStored> for DriverActor {
     type Result = ();
 
     fn handle(&mut self, message: FixesStored, ctx: &mut Context<Self>) {
+        self.stored = self.stored.max(message.record);
         self.ledger.stored(message.record);
         while self.waiters.front().is_some_and(|(record, _)| *record <= message.record) {
             if let Some((_, waiter)) = self.waiters.pop_front() {

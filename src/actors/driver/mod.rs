@@ -23,6 +23,7 @@ pub use messages::Reported;
 
 use crate::actors::outbox::Event;
 use crate::actors::outbox::Outbox;
+use crate::actors::recorder::Recorder;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::driver::Driver;
@@ -42,6 +43,7 @@ use crate::store::FixRow;
 use crate::store::Offer;
 use actix::Actor;
 use actix::ActorContext;
+use actix::Addr;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
@@ -99,6 +101,8 @@ pub struct DriverActor {
     live: Option<Arc<Fix>>,
     backlog: Vec<FixRow>,
     record: u64,
+    stored: u64,
+    recorder: Option<Addr<Recorder>>,
     waiters: VecDeque<(u64, oneshot::Sender<()>)>,
     ack_due: bool,
     acked_at: Millis,
@@ -124,6 +128,8 @@ impl DriverActor {
             live: None,
             backlog: Vec::new(),
             record: 0,
+            stored: 0,
+            recorder: None,
             waiters: VecDeque::new(),
             ack_due: false,
             acked_at: Millis(0),
