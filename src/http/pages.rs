@@ -62,7 +62,7 @@ const PAGES: [(&str, &str); 5] = [
     ("/docs", "docs.html"),
 ];
 
-/// Routes of [`PAGES`], `/static/...` and `/vendor/...`.
+/// Routes of the pages, `/static/...` and `/vendor/...`.
 ///
 /// `tiles_origin` (`scheme://host[:port]`) is where tiles come from when not from this host; it is added to `connect-src`.
 pub fn configure(tiles_origin: Option<&str>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {

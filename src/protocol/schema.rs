@@ -40,7 +40,7 @@ macro_rules! schemas {
 
 schemas! {
     /// An id made by anyone.
-    Id (true) = json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "examples": ["D001"] });
+    Id (true) = json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "examples": ["id-1"] });
     /// A moment as the server writes it.
     Time (true) = json_schema!({ "type": "string", "format": "date-time" });
     /// A moment as clients may write it.

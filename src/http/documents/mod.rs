@@ -1,6 +1,6 @@
 //! The documents for machines and those who program them: OpenAPI for the calls, AsyncAPI for the sockets, a page of problems.
 //!
-//! Made from two tables ([`calls`], [`messages`]) and the schemas of the wire's own types. Tests hold the tables against the
+//! Made from two tables (`calls`, `messages`) and the schemas of the wire's own types. Tests hold the tables against the
 //! route table, `docs/openapi.json` and `docs/asyncapi.yaml` against what is made here, and a story holds real answers and
 //! frames of a running server against both.
 
