@@ -19,6 +19,8 @@ use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -26,16 +28,46 @@ use std::time::Instant;
 const BATCH_MAX: usize = 2_000;
 /// Time between the beginnings of two commits, unless enough waits to fill one. It is what an acknowledgement may be late by.
 const COMMIT_EVERY: Duration = Duration::from_millis(10);
-/// Fixes waiting here before the recorder stops reading its mailbox; then drivers keep theirs, each a bounded number.
+/// Fixes on their way through the recorder at most; then drivers keep theirs, each a bounded number.
 const WAITING_MAX: usize = 50_000;
-/// How long it then does not read, in milliseconds.
-const BREATHER_MS: u64 = 20;
+/// Pause before a driver whose mailbox was full is told again.
+const TELL_RETRY: Duration = Duration::from_millis(50);
 /// First pause after a batch failed, in milliseconds; doubles up to the last.
 const RETRY_FIRST_MS: u64 = 50;
 /// Longest pause between two tries, in milliseconds.
 const RETRY_LAST_MS: u64 = 2_000;
 
-/// From a driver: store these. Answered by [`FixesStored`]. Never lost while the recorder lives; a driver whose message does not fit keeps it.
+/// How much is on its way through the recorder, shared with everybody who has something for it.
+///
+/// The bound is held by the senders: a recorder that stopped reading its mailbox would hear nothing of its own writes either.
+#[derive(Default)]
+pub struct Load {
+    rows: AtomicUsize,
+}
+
+impl Load {
+    /// Makes room for that many rows; `false` when too many are on their way.
+    pub fn take(&self, rows: usize) -> bool {
+        let taken = self.rows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+            (now < WAITING_MAX).then(|| now.saturating_add(rows))
+        });
+        taken.is_ok()
+    }
+
+    /// They are stored, or were not taken after all.
+    pub fn give_back(&self, rows: usize) {
+        self.rows.fetch_sub(rows, Ordering::Relaxed);
+    }
+
+    /// Rows on their way.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+}
+
+/// From a driver: store these. Answered by [`FixesStored`]. Never lost while the recorder lives; a driver whose message does not fit keeps it. Whoever
+/// sends it has made room in [`Load`].
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RecordFixes {
@@ -90,14 +122,22 @@ impl Recorder {
         let world = self.world.clone();
         let work = async move { store_all(&world, rows).await };
         let done = wrap_future::<_, Self>(work).map(move |(), recorder, ctx| {
-            for receipt in receipts {
-                // A lost word is made good by the next one: it carries a higher record number.
-                tell(&receipt.driver, FixesStored { record: receipt.record });
-            }
+            recorder.tell_stored(receipts, ctx);
             recorder.writing = false;
             recorder.write_next(ctx);
         });
         ctx.spawn(done);
+    }
+
+    /// Tells drivers what is stored. One whose mailbox is full is told again: it may have nothing more to record, and waits for this word.
+    fn tell_stored(&mut self, mut receipts: Vec<Receipt>, ctx: &mut Context<Self>) {
+        receipts.retain(|receipt| {
+            let told = tell(&receipt.driver, FixesStored { record: receipt.record });
+            !told && receipt.driver.connected()
+        });
+        if !receipts.is_empty() {
+            ctx.run_later(TELL_RETRY, |recorder, ctx| recorder.tell_stored(receipts, ctx));
+        }
     }
 }
 
@@ -112,6 +152,7 @@ async fn store_all(world: &World, mut rows: Vec<FixRow>) {
             tokio::time::sleep(Duration::from_millis(jittered_ms)).await;
             pause_ms = (pause_ms * 2).min(RETRY_LAST_MS);
         }
+        world.recorder_load.give_back(rows.len());
         rows = rest;
     }
 }
@@ -124,9 +165,6 @@ impl Handler<RecordFixes> for Recorder {
     type Result = ();
 
     fn handle(&mut self, message: RecordFixes, ctx: &mut Context<Self>) {
-        if self.rows.len() > WAITING_MAX {
-            ctx.wait(wrap_future(tokio::time::sleep(Duration::from_millis(BREATHER_MS))));
-        }
         self.rows.extend(message.rows);
         self.receipts.push(Receipt { driver: message.driver, record: message.record });
         self.write_next(ctx);

@@ -98,7 +98,11 @@ pub struct DriverActor {
     held: Option<Held>,
     live: Option<Arc<Fix>>,
     backlog: Vec<FixRow>,
+    /// A flush that found no room comes again by itself.
+    flush_due: bool,
     record: u64,
+    /// Records with the recorder, each with its number of fixes.
+    on_way: VecDeque<(u64, usize)>,
     waiters: VecDeque<(u64, oneshot::Sender<()>)>,
     ack_due: bool,
     acked_at: Millis,
@@ -123,7 +127,9 @@ impl DriverActor {
             held: None,
             live: None,
             backlog: Vec::new(),
+            flush_due: false,
             record: 0,
+            on_way: VecDeque::new(),
             waiters: VecDeque::new(),
             ack_due: false,
             acked_at: Millis(0),
@@ -194,6 +200,7 @@ impl DriverActor {
             || self.work.assignment.is_some()
             || self.status() == DriverStatus::Offered
             || !self.backlog.is_empty()
+            || !self.on_way.is_empty()
             || !self.waiters.is_empty()
             || idle_ms < patience_ms
     }
