@@ -4,6 +4,7 @@ use crate::actors::outbox::Outbox;
 use crate::domain::driver::DriverStatus;
 use crate::domain::fix::Fix;
 use crate::domain::ids::OfferId;
+use crate::domain::ids::OrderId;
 use crate::protocol::fix::Unreadable;
 use crate::store::Offer;
 use crate::store::OfferOutcome;
@@ -133,6 +134,8 @@ pub struct MakeOffer {
 pub struct EndOffer {
     /// Which.
     pub offer_id: OfferId,
+    /// Of which order.
+    pub order_id: OrderId,
     /// How.
     pub outcome: OfferOutcome,
 }
@@ -141,6 +144,8 @@ pub struct EndOffer {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ShowOffer {
+    /// Which.
+    pub offer_id: OfferId,
     /// Its `offer` frame.
     pub frame: ByteString,
 }
