@@ -331,6 +331,8 @@ impl Handler<ViewArea> for Board {
     type Result = ();
 
     fn handle(&mut self, view: ViewArea, _ctx: &mut Context<Self>) {
+        // Cells report from now on: what changes after the snapshot is taken must not fall between the two.
+        self.world.set_viewers(self.viewers.len() + 1);
         if self.viewers.is_empty() {
             self.count_cells();
         }

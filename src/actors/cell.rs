@@ -54,6 +54,14 @@ pub struct OfferEnded {
     pub outcome: OfferOutcome,
 }
 
+impl OfferEnded {
+    /// Whether the driver is not to be asked again soon: they said no, or nothing. One whose offer was taken back has refused nothing.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.outcome, OfferOutcome::Declined | OfferOutcome::Expired)
+    }
+}
+
 /// See the module.
 pub struct Cell {
     id: CellId,

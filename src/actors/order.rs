@@ -347,7 +347,9 @@ impl Handler<OfferEnded> for OrderActor {
     type Result = ();
 
     fn handle(&mut self, message: OfferEnded, _ctx: &mut Context<Self>) {
-        self.refused_by.insert(message.driver_id.clone());
+        if message.is_refusal() {
+            self.refused_by.insert(message.driver_id.clone());
+        }
         let Some(order) = &self.order else { return };
         if let Ok(cell) = self.world.cell(self.world.cell_at(order.pickup.position)) {
             tell(&cell, message);

@@ -19,6 +19,8 @@ use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -26,14 +28,51 @@ use std::time::Instant;
 const BATCH_MAX: usize = 2_000;
 /// Time between the beginnings of two commits, unless enough waits to fill one. It is what an acknowledgement may be late by.
 const COMMIT_EVERY: Duration = Duration::from_millis(10);
-/// Fixes waiting here before the recorder stops reading its mailbox; then drivers keep theirs, each a bounded number.
+/// Fixes on their way through the recorder at most; then drivers keep theirs, each a bounded number.
 const WAITING_MAX: usize = 50_000;
-/// How long it then does not read, in milliseconds.
-const BREATHER_MS: u64 = 20;
+/// Pause before a driver whose mailbox was full is told again.
+const TELL_RETRY: Duration = Duration::from_millis(50);
 /// First pause after a batch failed, in milliseconds; doubles up to the last.
 const RETRY_FIRST_MS: u64 = 50;
 /// Longest pause between two tries, in milliseconds.
 const RETRY_LAST_MS: u64 = 2_000;
+
+/// How much is on its way through the recorder, shared with everybody who has something for it.
+///
+/// The bound is held by the senders: a recorder that stopped reading its mailbox would hear nothing of its own writes either.
+#[derive(Default)]
+pub struct Load {
+    rows: AtomicUsize,
+}
+
+impl Load {
+    /// Makes room for that many rows; none when too many are on their way.
+    #[must_use]
+    pub fn take(self: &Arc<Self>, rows: usize) -> Option<Room> {
+        let taken = self.rows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+            (now < WAITING_MAX).then(|| now.saturating_add(rows))
+        });
+        taken.ok().map(|_| Room { load: Arc::clone(self), rows })
+    }
+
+    /// Rows on their way.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+}
+
+/// Room for rows on their way; given back when it is dropped, whether they were stored or their recorder died.
+pub struct Room {
+    load: Arc<Load>,
+    rows: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.load.rows.fetch_sub(self.rows, Ordering::Relaxed);
+    }
+}
 
 /// From a driver: store these. Answered by [`FixesStored`]. Never lost while the recorder lives; a driver whose message does not fit keeps it.
 #[derive(Message)]
@@ -45,11 +84,15 @@ pub struct RecordFixes {
     pub driver: Addr<DriverActor>,
     /// The driver's number for it, growing.
     pub record: u64,
+    /// What it takes up.
+    pub room: Room,
 }
 
 struct Receipt {
     driver: Addr<DriverActor>,
     record: u64,
+    /// Held until the fixes are stored and their driver told.
+    _room: Room,
 }
 
 /// See the module.
@@ -90,14 +133,22 @@ impl Recorder {
         let world = self.world.clone();
         let work = async move { store_all(&world, rows).await };
         let done = wrap_future::<_, Self>(work).map(move |(), recorder, ctx| {
-            for receipt in receipts {
-                // A lost word is made good by the next one: it carries a higher record number.
-                tell(&receipt.driver, FixesStored { record: receipt.record });
-            }
+            recorder.tell_stored(receipts, ctx);
             recorder.writing = false;
             recorder.write_next(ctx);
         });
         ctx.spawn(done);
+    }
+
+    /// Tells drivers what is stored. One whose mailbox is full is told again: it may have nothing more to record, and waits for this word.
+    fn tell_stored(&mut self, mut receipts: Vec<Receipt>, ctx: &mut Context<Self>) {
+        receipts.retain(|receipt| {
+            let told = tell(&receipt.driver, FixesStored { record: receipt.record });
+            !told && receipt.driver.connected()
+        });
+        if !receipts.is_empty() {
+            ctx.run_later(TELL_RETRY, |recorder, ctx| recorder.tell_stored(receipts, ctx));
+        }
     }
 }
 
@@ -124,11 +175,8 @@ impl Handler<RecordFixes> for Recorder {
     type Result = ();
 
     fn handle(&mut self, message: RecordFixes, ctx: &mut Context<Self>) {
-        if self.rows.len() > WAITING_MAX {
-            ctx.wait(wrap_future(tokio::time::sleep(Duration::from_millis(BREATHER_MS))));
-        }
         self.rows.extend(message.rows);
-        self.receipts.push(Receipt { driver: message.driver, record: message.record });
+        self.receipts.push(Receipt { driver: message.driver, record: message.record, _room: message.room });
         self.write_next(ctx);
     }
 }

@@ -8,6 +8,7 @@ use crate::actors::driver::DriverActor;
 use crate::actors::live::LiveIndex;
 use crate::actors::order::OrderActor;
 use crate::actors::payment::Payment;
+use crate::actors::recorder::Load;
 use crate::actors::recorder::Recorder;
 use crate::actors::watch::WatchRegistry;
 use crate::domain::cell::CellId;
@@ -59,6 +60,8 @@ pub struct World {
     pub watches: WatchRegistry,
     /// Counters and histograms.
     pub metrics: Metrics,
+    /// What is on its way through the recorder.
+    pub recorder_load: Arc<Load>,
     /// The payment provider.
     pub payment: Arc<dyn Payment>,
     recorder: RwLock<Option<Addr<Recorder>>>,
@@ -78,6 +81,7 @@ impl World {
             directory: Directory::default(),
             watches: WatchRegistry::default(),
             metrics,
+            recorder_load: Arc::default(),
             payment,
             recorder: RwLock::default(),
             board: RwLock::default(),

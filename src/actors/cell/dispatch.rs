@@ -2,9 +2,12 @@
 
 use super::Cell;
 use super::OfferEnded;
+use crate::actors::driver::DriverActor;
 use crate::actors::driver::MakeOffer;
+use crate::actors::driver::ReloadDriver;
 use crate::actors::live::LiveDriver;
 use crate::actors::mailbox::ask;
+use crate::actors::mailbox::tell;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::driver::DriverStatus;
@@ -22,12 +25,17 @@ use crate::protocol::outbound::OfferOut;
 use crate::protocol::outbound::encode;
 use crate::protocol::time::to_rfc3339;
 use crate::store::Offer;
+use crate::store::OfferChange;
+use crate::store::OfferOutcome;
+use crate::store::StoreError;
+use actix::Addr;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
 use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
+use bytestring::ByteString;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -54,9 +62,27 @@ pub(super) struct Open {
 enum Offering {
     None,
     /// A driver is being asked whether they are free.
-    Asking,
+    Asking(Asked),
     /// Waits for a driver's answer until then.
-    Made(OfferId, Millis),
+    Made(Asked, Millis),
+}
+
+struct Asked {
+    offer_id: OfferId,
+    driver_id: DriverId,
+}
+
+impl Offering {
+    fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::None => None,
+            Self::Asking(asked) | Self::Made(asked, _) => Some(asked),
+        }
+    }
+
+    fn is_of(&self, offer_id: &OfferId) -> bool {
+        self.asked().is_some_and(|asked| asked.offer_id == *offer_id)
+    }
 }
 
 /// From an order: it looks for a driver, and its pickup lies here. Repeated every few seconds.
@@ -150,18 +176,44 @@ impl Cell {
             expires_at: to_rfc3339(expires_at),
             pickup_eta_s: pairing.pickup_eta_s,
         });
-        open.offer = Offering::Asking;
-        let offer_id = offer.offer_id.clone();
-        let work = async move { ask(&driver, MakeOffer { offer, frame }).await };
+        let (offer_id, driver_id) = (offer.offer_id.clone(), offer.driver_id.clone());
+        open.offer = Offering::Asking(Asked { offer_id: offer_id.clone(), driver_id });
+        let work = ask_driver(self.world.clone(), driver, offer, frame);
         let done = wrap_future::<_, Self>(work).map(move |made, cell, _| {
             let Some(open) = cell.open.get_mut(&pairing.order_id) else { return };
-            if matches!(open.offer, Offering::Asking) {
-                // No answer means unknown: wait as if it had been made, the deadline frees the order.
-                let is_made = made.unwrap_or(true);
-                open.offer = if is_made { Offering::Made(offer_id, expires_at) } else { Offering::None };
-            }
+            open.offer = match std::mem::replace(&mut open.offer, Offering::None) {
+                Offering::Asking(asked) if asked.offer_id == offer_id => {
+                    if made {
+                        Offering::Made(asked, expires_at)
+                    } else {
+                        Offering::None
+                    }
+                }
+                // Its end was heard of before its beginning.
+                other => other,
+            };
         });
         ctx.spawn(done);
+    }
+}
+
+/// Asks a driver; whether the offer may now be waiting for their answer. When the driver's actor dies over it, the offer is taken back.
+async fn ask_driver(world: Arc<World>, driver: Addr<DriverActor>, offer: Offer, frame: ByteString) -> bool {
+    let (offer_id, driver_id) = (offer.offer_id.clone(), offer.driver_id.clone());
+    if let Ok(made) = ask(&driver, MakeOffer { offer, frame }).await {
+        return made;
+    }
+    let change = OfferChange { offer_id, outcome: OfferOutcome::Withdrawn, at: clock::now() };
+    match world.store.orders.offer_close(change).await {
+        Ok(_) => {
+            if let Ok(driver) = world.driver(&driver_id) {
+                tell(&driver, ReloadDriver);
+            }
+            false
+        }
+        Err(StoreError::NotFound) => false,
+        // Unknown: wait as if it had been made, the deadline frees the order.
+        Err(_) => true,
     }
 }
 
@@ -204,10 +256,8 @@ impl Handler<OpenOrderHere> for Cell {
             nobody_since: None,
             offer: Offering::None,
         });
-        if open.order.version != message.order.version {
-            open.order = message.order;
-            open.offer = Offering::None;
-        }
+        // An offer that waits goes on waiting: what changed while searching is no reason to ask a second driver.
+        open.order = message.order;
         if open.nobody_since.is_none() {
             open.refused_by.extend(message.refused_by);
         }
@@ -220,8 +270,12 @@ impl Handler<CloseOrder> for Cell {
     type Result = ();
 
     fn handle(&mut self, message: CloseOrder, ctx: &mut Context<Self>) {
-        if self.open.remove(&message.order_id).is_some() {
-            self.report_soon(ctx);
+        let Some(closed) = self.open.remove(&message.order_id) else { return };
+        self.report_soon(ctx);
+        // Whoever was asked learns that it went another way.
+        let asked = closed.offer.asked().and_then(|asked| self.world.directory.driver(&asked.driver_id));
+        if let Some(driver) = asked {
+            tell(&driver, ReloadDriver);
         }
     }
 }
@@ -231,9 +285,10 @@ impl Handler<OfferEnded> for Cell {
 
     fn handle(&mut self, message: OfferEnded, ctx: &mut Context<Self>) {
         let Some(open) = self.open.get_mut(&message.order_id) else { return };
-        open.refused_by.insert(message.driver_id);
-        let is_this = matches!(&open.offer, Offering::Made(offer_id, _) if *offer_id == message.offer_id);
-        if is_this {
+        if message.is_refusal() {
+            open.refused_by.insert(message.driver_id);
+        }
+        if open.offer.is_of(&message.offer_id) {
             open.offer = Offering::None;
             self.tick_soon(ctx, Duration::ZERO);
         }

@@ -53,7 +53,7 @@ async fn say_yes(
             if said.outcome == Some(OfferOutcome::Accepted) {
                 return fetch(world, said.order_id).await;
             }
-            tell_ended(world, driver_id, offer_id, said.outcome.unwrap_or(OfferOutcome::Withdrawn));
+            tell_ended(world, &said, said.outcome.unwrap_or(OfferOutcome::Withdrawn));
             Err(Problem::new(Code::OfferClosed))
         }
         Err(problem) if problem.code == Code::OfferClosed => {
@@ -94,13 +94,13 @@ async fn say_no(
     if !closed {
         return Err(Problem::new(Code::OfferClosed));
     }
-    tell_ended(world, driver_id, offer_id, OfferOutcome::Declined);
+    tell_ended(world, &offer, OfferOutcome::Declined);
     Ok(())
 }
 
-fn tell_ended(world: &Arc<World>, driver_id: &DriverId, offer_id: &OfferId, outcome: OfferOutcome) {
-    if let Ok(driver) = world.driver(driver_id) {
-        tell(&driver, EndOffer { offer_id: offer_id.clone(), outcome });
+fn tell_ended(world: &Arc<World>, offer: &Offer, outcome: OfferOutcome) {
+    if let Ok(driver) = world.driver(&offer.driver_id) {
+        tell(&driver, EndOffer { offer_id: offer.offer_id.clone(), order_id: offer.order_id.clone(), outcome });
     }
 }
 

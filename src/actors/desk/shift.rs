@@ -54,7 +54,9 @@ async fn save(
                         tell(&addr, RecheckOrder);
                     }
                 }
-                return Ok(DriverStatus::seen(wanted, state.offer.is_some(), state.assignment.is_some()));
+                // An offer is taken back from a driver who turns away.
+                let has_offer = state.offer.is_some() && wanted == Shift::Available;
+                return Ok(DriverStatus::seen(wanted, has_offer, state.assignment.is_some()));
             }
             Err(StoreError::Conflict(Conflict::DriverChanged)) => {}
             Err(error) => return Err(store_problem(&error)),

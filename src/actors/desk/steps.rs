@@ -114,7 +114,7 @@ pub(super) async fn commit_step(
         match world.store.orders.order_commit(commit).await {
             Ok(()) => {
                 let drivers: Vec<DriverId> = before.driver_id.iter().chain(&order.driver_id).cloned().collect();
-                end_offers(world, &drivers, offer.as_ref());
+                end_offers(world, &drivers, &order, offer.as_ref());
                 return Ok(publish(world, order, vec![event], &drivers));
             }
             Err(StoreError::Conflict(Conflict::OrderChanged)) => {}
@@ -124,11 +124,12 @@ pub(super) async fn commit_step(
     Err(Problem::new(Code::Conflict).detail("The order keeps changing: try again."))
 }
 
-fn end_offers(world: &Arc<World>, drivers: &[DriverId], offer: Option<&OfferChange>) {
+fn end_offers(world: &Arc<World>, drivers: &[DriverId], order: &Order, offer: Option<&OfferChange>) {
     let Some(offer) = offer else { return };
     for driver_id in drivers {
         if let Some(driver) = world.directory.driver(driver_id) {
-            tell(&driver, EndOffer { offer_id: offer.offer_id.clone(), outcome: OfferOutcome::Accepted });
+            let (offer_id, order_id) = (offer.offer_id.clone(), order.order_id.clone());
+            tell(&driver, EndOffer { offer_id, order_id, outcome: OfferOutcome::Accepted });
         }
     }
 }

@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 
 /// Pause before a record that did not fit into the recorder's mailbox is sent again.
 const RECORD_RETRY: Duration = Duration::from_millis(50);
-/// Fixes one driver may keep while the recorder does not take them.
+/// Fixes of one driver that may wait for the store, here and in the recorder.
 const BACKLOG_MAX: usize = 4_096;
 /// Notices waiting in the outbox above which repeated fixes are acknowledged without a notice each.
 const NOTICES_MANY: usize = 128;
@@ -203,26 +203,41 @@ impl DriverActor {
 
     /// Sends what waits to the recorder as one record.
     fn flush(&mut self, ctx: &mut Context<Self>) {
-        if self.backlog.is_empty() {
+        let count = self.backlog.len();
+        if count == 0 || self.flush_due {
             return;
         }
-        let Ok(recorder) = self.world.recorder() else { return };
-        let lost_some = self.recorder.as_ref().is_some_and(|known| *known != recorder) && self.stored < self.record;
-        if lost_some {
-            // A recorder died with records of ours; a later one must not be taken for word of them. The device sends them again.
+        let (Ok(recorder), Some(room)) = (self.world.recorder(), self.world.recorder_load.take(count)) else {
+            self.flush_later(ctx);
+            return;
+        };
+        let is_new = self.recorder.as_ref().is_some_and(|known| *known != recorder);
+        if is_new && !self.on_way.is_empty() {
+            // A recorder died with records of ours; word of later ones must not be taken for word of them. The device sends them again.
             ctx.stop();
             return;
         }
-        self.recorder = Some(recorder.clone());
         let rows = std::mem::take(&mut self.backlog);
-        let message = RecordFixes { rows, driver: ctx.address(), record: self.record + 1 };
+        let message = RecordFixes { rows, driver: ctx.address(), record: self.record + 1, room };
         match recorder.try_send(message) {
-            Ok(()) => self.record += 1,
+            Ok(()) => {
+                self.record += 1;
+                self.on_way.push_back((self.record, count));
+            }
             Err(SendError::Full(message) | SendError::Closed(message)) => {
                 self.backlog = message.rows;
-                ctx.run_later(RECORD_RETRY, Self::flush);
+                self.flush_later(ctx);
             }
         }
+        self.recorder = Some(recorder);
+    }
+
+    fn flush_later(&mut self, ctx: &mut Context<Self>) {
+        self.flush_due = true;
+        ctx.run_later(RECORD_RETRY, |actor, ctx| {
+            actor.flush_due = false;
+            actor.flush(ctx);
+        });
     }
 
     /// Sends an acknowledgement now, or as soon as the last one is old enough.
@@ -253,7 +268,8 @@ impl DriverActor {
     }
 
     fn is_full(&self) -> bool {
-        self.ledger.is_full() || self.backlog.len() >= BACKLOG_MAX
+        let on_way: usize = self.on_way.iter().map(|(_, rows)| rows).sum();
+        self.ledger.is_full() || self.backlog.len() + on_way >= BACKLOG_MAX
     }
 
     fn notify(&self, kind: &'static str, seq: Option<i64>, code: &'static str) {
@@ -334,8 +350,10 @@ impl Handler<FixesStored> for DriverActor {
     type Result = ();
 
     fn handle(&mut self, message: FixesStored, ctx: &mut Context<Self>) {
-        self.stored = self.stored.max(message.record);
         self.ledger.stored(message.record);
+        while self.on_way.front().is_some_and(|(record, _)| *record <= message.record) {
+            self.on_way.pop_front();
+        }
         while self.waiters.front().is_some_and(|(record, _)| *record <= message.record) {
             if let Some((_, waiter)) = self.waiters.pop_front() {
                 // The asker may have given up meanwhile.

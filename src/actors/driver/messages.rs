@@ -4,6 +4,7 @@ use crate::actors::outbox::Outbox;
 use crate::domain::driver::DriverStatus;
 use crate::domain::fix::Fix;
 use crate::domain::ids::OfferId;
+use crate::domain::ids::OrderId;
 use crate::protocol::fix::Unreadable;
 use crate::store::Offer;
 use crate::store::OfferOutcome;
@@ -134,6 +135,8 @@ pub struct MakeOffer {
 pub struct EndOffer {
     /// Which.
     pub offer_id: OfferId,
+    /// Of which order.
+    pub order_id: OrderId,
     /// How.
     pub outcome: OfferOutcome,
 }
@@ -142,6 +145,8 @@ pub struct EndOffer {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ShowOffer {
+    /// Which.
+    pub offer_id: OfferId,
     /// Its `offer` frame.
     pub frame: ByteString,
 }

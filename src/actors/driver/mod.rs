@@ -33,6 +33,7 @@ use crate::domain::fix::Fix;
 use crate::domain::fix::Gate;
 use crate::domain::ids::AssignmentId;
 use crate::domain::ids::DriverId;
+use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::domain::ledger::Ledger;
 use crate::domain::time::Millis;
@@ -59,6 +60,8 @@ use tokio::sync::oneshot;
 
 /// How often an actor asks itself whether it is still needed.
 const IDLE_CHECK: Duration = Duration::from_secs(60);
+/// Pause before the store is read again after it could not be.
+const RELOAD_RETRY: Duration = Duration::from_secs(1);
 /// Pause between two tries to load, in milliseconds; doubles.
 const LOAD_RETRY_MS: u64 = 50;
 /// Tries to load before the actor gives up and dies, to be made anew by the next look-up.
@@ -93,6 +96,10 @@ pub struct DriverActor {
     work: Work,
     /// An offer is being written: no other may begin.
     offering: bool,
+    /// An offer was taken, and the assignment that came of it not read yet: not free either.
+    settling: bool,
+    /// Offers being closed in the store.
+    concluding: Vec<OfferId>,
     link: Option<Link>,
     gate: Gate,
     ledger: Ledger,
@@ -100,14 +107,18 @@ pub struct DriverActor {
     held: Option<Held>,
     live: Option<Arc<Fix>>,
     backlog: Vec<FixRow>,
+    /// A flush that found no room comes again by itself.
+    flush_due: bool,
     record: u64,
-    stored: u64,
     recorder: Option<Addr<Recorder>>,
+    /// Records with the recorder, each with its number of fixes.
+    on_way: VecDeque<(u64, usize)>,
     waiters: VecDeque<(u64, oneshot::Sender<()>)>,
     ack_due: bool,
     acked_at: Millis,
     heard_at: Millis,
-    reloads: u64,
+    reloading: bool,
+    reload_again: bool,
 }
 
 impl DriverActor {
@@ -120,6 +131,8 @@ impl DriverActor {
             world,
             work: Work::default(),
             offering: false,
+            settling: false,
+            concluding: Vec::new(),
             link: None,
             gate: Gate::default(),
             ledger: Ledger::default(),
@@ -127,19 +140,21 @@ impl DriverActor {
             held: None,
             live: None,
             backlog: Vec::new(),
+            flush_due: false,
             record: 0,
-            stored: 0,
             recorder: None,
+            on_way: VecDeque::new(),
             waiters: VecDeque::new(),
             ack_due: false,
             acked_at: Millis(0),
             heard_at: clock::now(),
-            reloads: 0,
+            reloading: false,
+            reload_again: false,
         }
     }
 
     fn status(&self) -> DriverStatus {
-        let has_offer = self.offering || self.work.offer.is_some();
+        let has_offer = self.offering || self.settling || self.work.offer.is_some();
         DriverStatus::seen(self.driver.shift, has_offer, self.work.assignment.is_some())
     }
 
@@ -159,6 +174,7 @@ impl DriverActor {
     /// Takes over the driver, their assignment and their offer, and shows the status that follows.
     fn refresh(&mut self, state: DriverState, ctx: &mut Context<Self>) {
         let before = self.status();
+        self.settling = false;
         if let Some(driver) = state.driver {
             self.driver = driver;
         }
@@ -169,17 +185,41 @@ impl DriverActor {
         }
     }
 
-    /// Reads the store again; of several reads under way only the one begun last counts.
+    /// Reads the store again; requests that come meanwhile lead to one more look.
     fn reload(&mut self, ctx: &mut Context<Self>) {
-        self.reloads += 1;
-        let turn = self.reloads;
-        let work = load(self.world.clone(), self.driver_id.clone());
-        let done = wrap_future::<_, Self>(work).map(move |state, actor, ctx| match state {
-            Some(state) if actor.reloads == turn => actor.refresh(state, ctx),
-            Some(_) => {}
-            None => ctx.stop(),
+        if self.reloading || self.offering {
+            self.reload_again = true;
+            return;
+        }
+        self.reloading = true;
+        let (world, driver_id) = (self.world.clone(), self.driver_id.clone());
+        let work = async move { world.store.drivers.driver_load(driver_id, clock::now()).await };
+        let done = wrap_future::<_, Self>(work).map(|state, actor, ctx| match state {
+            Ok(state) => {
+                actor.reloading = false;
+                if actor.offering {
+                    actor.reload_again = true;
+                } else if std::mem::take(&mut actor.reload_again) {
+                    // What was read may be older than what has happened since.
+                    actor.reload(ctx);
+                } else {
+                    actor.refresh(state, ctx);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(driver.id = %actor.driver_id, %error, "driver not read again");
+                ctx.run_later(RELOAD_RETRY, |actor, ctx| {
+                    actor.reloading = false;
+                    actor.reload(ctx);
+                });
+            }
         });
         ctx.spawn(done);
+    }
+
+    /// Something changed here that a read under way may not have seen: what it brings does not count.
+    fn outdate_reload(&mut self) {
+        self.reload_again |= self.reloading;
     }
 
     fn show_status(&self) {
@@ -200,6 +240,7 @@ impl DriverActor {
             || self.work.assignment.is_some()
             || self.status() == DriverStatus::Offered
             || !self.backlog.is_empty()
+            || !self.on_way.is_empty()
             || !self.waiters.is_empty()
             || idle_ms < patience_ms
     }
@@ -232,13 +273,13 @@ impl Actor for DriverActor {
         ctx.wait(done);
         ctx.run_interval(IDLE_CHECK, |actor, ctx| {
             if !actor.is_needed() {
-                actor.world.directory.remove_driver(&actor.driver_id, &ctx.address());
                 ctx.stop();
             }
         });
     }
 
-    fn stopped(&mut self, _ctx: &mut Context<Self>) {
+    fn stopped(&mut self, ctx: &mut Context<Self>) {
+        self.world.directory.remove_driver(&self.driver_id, &ctx.address());
         if let Some(link) = self.link.take() {
             link.outbox.close(CloseCode::Restarting, "retry_ms=300");
         }

@@ -8,10 +8,13 @@ use super::MakeOffer;
 use super::messages::ShowOffer;
 use crate::actors::cell::OfferEnded;
 use crate::actors::mailbox::tell;
+use crate::actors::world::World;
 use crate::clock;
 use crate::domain::driver::DriverStatus;
+use crate::domain::driver::Shift;
 use crate::domain::eta;
 use crate::domain::ids::OfferId;
+use crate::domain::ids::OrderId;
 use crate::protocol::outbound::OfferClosed;
 use crate::protocol::outbound::OfferOut;
 use crate::protocol::outbound::encode;
@@ -19,26 +22,37 @@ use crate::protocol::time::to_rfc3339;
 use crate::store::Offer;
 use crate::store::OfferChange;
 use crate::store::OfferOutcome;
+use crate::store::StoreError;
+use crate::store::StoreResult;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
 use actix::ResponseActFuture;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An accept sent in the last moment may still be under way in the store when the deadline comes.
 const GRACE_MS: i64 = 250;
+/// Pause before an offer that could not be closed is tried again.
+const CONCLUDE_RETRY: Duration = Duration::from_secs(1);
 
 impl DriverActor {
-    /// Takes over the open offer the store knows, and watches its deadline.
+    /// Takes over the open offer the store knows, and watches its deadline. One that is there no more is told as closed, one that this driver
+    /// cannot take any more is taken back.
     pub(super) fn adopt_offer(&mut self, stored: Option<Offer>, ctx: &mut Context<Self>) {
-        let known = self.work.offer.as_ref().map(|offer| &offer.offer_id);
-        let is_new = stored.as_ref().is_some_and(|offer| Some(&offer.offer_id) != known);
-        if stored.is_none() && self.offering {
+        let known = self.work.offer.take();
+        let is_new = known.as_ref().map(|offer| &offer.offer_id) != stored.as_ref().map(|offer| &offer.offer_id);
+        if let Some(gone) = known.filter(|_| is_new) {
+            self.conclude(gone, OfferOutcome::Expired, ctx);
+        }
+        let Some(offer) = stored else { return };
+        if self.driver.shift != Shift::Available || self.work.assignment.is_some() {
+            self.conclude(offer, OfferOutcome::Withdrawn, ctx);
             return;
         }
-        self.work.offer = stored;
+        self.work.offer = Some(offer);
         if is_new {
             self.watch_deadline(ctx);
             self.resend_offer();
@@ -55,6 +69,7 @@ impl DriverActor {
         actix::spawn(async move {
             let Ok(Some(order)) = world.store.orders.order_fetch(offer.order_id).await else { return };
             let Ok(addr) = world.driver(&driver_id) else { return };
+            let offer_id = offer.offer_id.clone();
             let pickup_eta_s = eta::travel_whole_s(fix.position, order.pickup.position);
             let frame = encode(&OfferOut {
                 offer_id: offer.offer_id,
@@ -62,7 +77,7 @@ impl DriverActor {
                 expires_at: to_rfc3339(offer.expires_at),
                 pickup_eta_s,
             });
-            tell(&addr, ShowOffer { frame });
+            tell(&addr, ShowOffer { offer_id, frame });
         });
     }
 
@@ -75,37 +90,71 @@ impl DriverActor {
 
     /// The deadline has come: close the offer in the store, unless an answer was first.
     fn lapse(&mut self, offer_id: &OfferId, ctx: &mut Context<Self>) {
-        if self.work.offer.as_ref().is_none_or(|offer| offer.offer_id != *offer_id) {
+        if let Some(offer) = self.work.offer.clone().filter(|offer| offer.offer_id == *offer_id) {
+            self.conclude(offer, OfferOutcome::Expired, ctx);
+        }
+    }
+
+    /// Closes an offer in the store, or finds out how it was closed, and tells everybody; tries until it is known.
+    fn conclude(&mut self, offer: Offer, outcome: OfferOutcome, ctx: &mut Context<Self>) {
+        if self.concluding.contains(&offer.offer_id) {
             return;
         }
-        let change = OfferChange { offer_id: offer_id.clone(), outcome: OfferOutcome::Expired, at: clock::now() };
-        let (world, closing) = (self.world.clone(), offer_id.clone());
-        let work = async move { world.store.orders.offer_close(change).await };
-        let done = wrap_future::<_, Self>(work).map(move |closed, actor, ctx| match closed {
-            Ok(true) => actor.end_offer(&closing, OfferOutcome::Expired),
-            Ok(false) => actor.reload(ctx),
+        self.concluding.push(offer.offer_id.clone());
+        let work = close(self.world.clone(), offer.offer_id.clone(), outcome);
+        let done = wrap_future::<_, Self>(work).map(move |ended, actor, ctx| match ended {
+            // Unless somebody has told the end meanwhile.
+            Ok(ended) if actor.concluding.contains(&offer.offer_id) => {
+                actor.end_offer(&offer.offer_id, &offer.order_id, ended);
+                if ended == OfferOutcome::Accepted {
+                    actor.reload(ctx);
+                }
+            }
+            Ok(_) => {}
             Err(error) => {
-                tracing::warn!(%error, "offer not closed at its deadline");
-                actor.reload(ctx);
+                tracing::warn!(%error, "offer not closed");
+                ctx.run_later(CONCLUDE_RETRY, move |actor, ctx| {
+                    let is_open = actor.concluding.contains(&offer.offer_id);
+                    actor.concluding.retain(|offer_id| *offer_id != offer.offer_id);
+                    if is_open {
+                        actor.conclude(offer, outcome, ctx);
+                    }
+                });
             }
         });
         ctx.spawn(done);
     }
 
-    fn end_offer(&mut self, offer_id: &OfferId, outcome: OfferOutcome) {
-        let Some(offer) = self.work.offer.take_if(|offer| offer.offer_id == *offer_id) else { return };
-        let reason = outcome.as_str();
-        self.send(encode(&OfferClosed { offer_id, reason }));
-        self.show_status();
-        let world = self.world.clone();
-        let (order_id, driver_id) = (offer.order_id, self.driver_id.clone());
-        let ended = OfferEnded { order_id: order_id.clone(), offer_id: offer_id.clone(), driver_id, outcome };
+    /// An offer is over: the driver is told if they knew of it, the order in any case.
+    fn end_offer(&mut self, offer_id: &OfferId, order_id: &OrderId, outcome: OfferOutcome) {
+        let was_open = self.work.offer.take_if(|offer| offer.offer_id == *offer_id).is_some();
+        let was_ending = self.concluding.contains(offer_id);
+        self.concluding.retain(|other| other != offer_id);
+        if was_open || was_ending {
+            self.outdate_reload();
+            self.settling |= outcome == OfferOutcome::Accepted;
+            self.send(encode(&OfferClosed { offer_id, reason: outcome.as_str() }));
+            self.show_status();
+        }
         if outcome != OfferOutcome::Accepted
-            && let Some(order) = world.directory.order(&order_id)
+            && let Ok(order) = self.world.order(order_id)
         {
-            tell(&order, ended);
+            let (order_id, offer_id) = (order_id.clone(), offer_id.clone());
+            tell(&order, OfferEnded { order_id, offer_id, driver_id: self.driver_id.clone(), outcome });
         }
     }
+}
+
+/// Closes an offer; what it was closed with, if somebody was first.
+async fn close(world: Arc<World>, offer_id: OfferId, outcome: OfferOutcome) -> StoreResult<OfferOutcome> {
+    let change = OfferChange { offer_id: offer_id.clone(), outcome, at: clock::now() };
+    match world.store.orders.offer_close(change).await {
+        Ok(true) => return Ok(outcome),
+        Ok(false) | Err(StoreError::NotFound) => {}
+        Err(error) => return Err(error),
+    }
+    let said = world.store.orders.offer_fetch(offer_id).await?;
+    Ok(said.and_then(|offer| offer.outcome).unwrap_or(OfferOutcome::Withdrawn))
 }
 
 impl Handler<MakeOffer> for DriverActor {
@@ -113,6 +162,8 @@ impl Handler<MakeOffer> for DriverActor {
 
     fn handle(&mut self, message: MakeOffer, _ctx: &mut Context<Self>) -> Self::Result {
         if self.status() != DriverStatus::Available {
+            // Whoever asked has read something else.
+            self.show_status();
             return Box::pin(wrap_future(async { false }));
         }
         self.offering = true;
@@ -122,17 +173,25 @@ impl Handler<MakeOffer> for DriverActor {
         let work = async move { world.store.orders.offer_insert(insert).await };
         Box::pin(wrap_future::<_, Self>(work).map(move |stored, actor, ctx| {
             actor.offering = false;
-            if let Err(error) = stored {
-                tracing::debug!(%error, "offer not made");
-                actor.show_status();
-                actor.reload(ctx);
-                return false;
-            }
-            actor.work.offer = Some(offer);
-            actor.watch_deadline(ctx);
-            actor.send(frame);
+            actor.outdate_reload();
+            let is_made = match stored {
+                Ok(()) => {
+                    actor.work.offer = Some(offer);
+                    actor.watch_deadline(ctx);
+                    actor.send(frame);
+                    true
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "offer not made");
+                    actor.reload_again = true;
+                    false
+                }
+            };
             actor.show_status();
-            true
+            if std::mem::take(&mut actor.reload_again) {
+                actor.reload(ctx);
+            }
+            is_made
         }))
     }
 }
@@ -141,7 +200,7 @@ impl Handler<ShowOffer> for DriverActor {
     type Result = ();
 
     fn handle(&mut self, message: ShowOffer, _ctx: &mut Context<Self>) {
-        if self.work.offer.is_some() {
+        if self.work.offer.as_ref().is_some_and(|offer| offer.offer_id == message.offer_id) {
             self.send(message.frame);
         }
     }
@@ -151,7 +210,7 @@ impl Handler<EndOffer> for DriverActor {
     type Result = ();
 
     fn handle(&mut self, message: EndOffer, ctx: &mut Context<Self>) {
-        self.end_offer(&message.offer_id, message.outcome);
+        self.end_offer(&message.offer_id, &message.order_id, message.outcome);
         self.reload(ctx);
     }
 }
