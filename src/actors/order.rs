@@ -24,6 +24,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::order::OrderEvent;
 use crate::domain::order::Status;
+use crate::domain::time::Millis;
 use crate::limits::MAILBOX_MAX;
 use crate::protocol::outbound::order_frame;
 use crate::store::StoreResult;
@@ -60,6 +61,14 @@ pub struct OrderCommitted {
 #[rtype(result = "()")]
 pub struct RecheckOrder;
 
+/// From the steward's sweep: the store has this order at this version.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OrderStands {
+    /// The version.
+    pub version: i64,
+}
+
 /// From a session: send me every event above `after`, or the order as it is, and all that follows.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -78,8 +87,17 @@ pub struct UnsubscribeOrder {
     pub session: u64,
 }
 
+/// Pause before an order that could not be read is read again.
+const RECHECK_RETRY: Duration = Duration::from_secs(1);
+/// First pause between two tries to load, in milliseconds; doubles.
+const LOAD_RETRY_MS: u64 = 50;
+/// Tries to load before the actor gives up and dies, to be made anew by the next look-up or the steward's sweep.
+const LOAD_TRIES: u32 = 6;
+
 /// What the store says about an order.
 struct Loaded {
+    /// From before the question: the answer may have been true only then.
+    asked_at: Millis,
     order: Order,
     events: Vec<OrderEvent>,
     refused_by: HashSet<DriverId>,
@@ -128,11 +146,11 @@ impl OrderActor {
             return;
         }
         self.refused_by.extend(loaded.refused_by);
-        let shared = loaded.shared;
+        let (shared, asked_at) = (loaded.shared, loaded.asked_at);
         let known = self.version();
         let news = loaded.events.into_iter().filter(|event| event.seq > known).collect();
         self.advance(Arc::new(loaded.order), news, ctx);
-        self.settle_watch(shared);
+        self.settle_watch(shared, asked_at);
     }
 
     /// Publishes events that follow the known ones without a gap.
@@ -192,14 +210,14 @@ impl OrderActor {
     }
 
     /// Begins or ends the right to watch, as the store has just said.
-    fn settle_watch(&mut self, shared: bool) {
+    fn settle_watch(&mut self, shared: bool, asked_at: Millis) {
         let Some(order) = self.order.clone() else { return };
         let driver_id = order.driver_id.clone().filter(|_| order.status.is_active() && shared);
         let current = self.watch.as_ref().filter(|watch| !watch.is_over()).map(|watch| watch.driver_id.clone());
         if driver_id != current {
             self.revoke();
             if let Some(driver_id) = driver_id {
-                self.grant(driver_id, &order);
+                self.grant(driver_id, &order, asked_at + LEASE_MS);
             }
         }
         if let Some(watch) = &self.watch {
@@ -207,8 +225,7 @@ impl OrderActor {
         }
     }
 
-    fn grant(&mut self, driver_id: DriverId, order: &Order) {
-        let lease_until = clock::now() + LEASE_MS;
+    fn grant(&mut self, driver_id: DriverId, order: &Order, lease_until: Millis) {
         let (audience, stop) = (self.audience.clone(), next_stop(order));
         let watch = Arc::new(Watch::new(self.order_id.clone(), driver_id, audience, stop, lease_until));
         // The registry first: a cell the driver enters from now on reads it there.
@@ -230,6 +247,10 @@ impl OrderActor {
         }
     }
 
+    fn is_watched(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| !watch.is_over())
+    }
+
     fn revoke(&mut self) {
         if let Some(watch) = self.watch.take() {
             watch.revoke();
@@ -246,12 +267,19 @@ impl OrderActor {
         self.rechecking = true;
         let work = load(self.world.clone(), self.order_id.clone(), self.version());
         let done = wrap_future::<_, Self>(work).map(|loaded, actor, ctx| {
-            actor.rechecking = false;
             match loaded {
                 Ok(Some(loaded)) => actor.adopt(loaded, ctx),
                 Ok(None) => ctx.stop(),
-                Err(error) => tracing::warn!(order.id = %actor.order_id, %error, "order not read"),
+                Err(error) => {
+                    tracing::warn!(order.id = %actor.order_id, %error, "order not read");
+                    ctx.run_later(RECHECK_RETRY, |actor, ctx| {
+                        actor.rechecking = false;
+                        actor.recheck(ctx);
+                    });
+                    return;
+                }
             }
+            actor.rechecking = false;
             if std::mem::take(&mut actor.recheck_again) {
                 actor.recheck(ctx);
             }
@@ -265,7 +293,22 @@ fn next_stop(order: &Order) -> Position {
     if order.status.is_before_pickup() { order.pickup.position } else { order.dropoff.position }
 }
 
+/// Reads an order for the first time, patiently.
+async fn load_first(world: Arc<World>, order_id: OrderId) -> StoreResult<Option<Loaded>> {
+    let mut pause_ms = LOAD_RETRY_MS;
+    for _ in 1..LOAD_TRIES {
+        match load(world.clone(), order_id.clone(), 0).await {
+            Ok(found) => return Ok(found),
+            Err(error) => tracing::warn!(order.id = %order_id, %error, "order not loaded, trying again"),
+        }
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        pause_ms *= 2;
+    }
+    load(world, order_id, 0).await
+}
+
 async fn load(world: Arc<World>, order_id: OrderId, after: i64) -> StoreResult<Option<Loaded>> {
+    let asked_at = clock::now();
     // Events after the order: an event committed in between is there twice rather than missing.
     let orders = &world.store.orders;
     let Some(order) = orders.order_fetch(order_id.clone()).await? else { return Ok(None) };
@@ -278,14 +321,14 @@ async fn load(world: Arc<World>, order_id: OrderId, after: i64) -> StoreResult<O
     }
     let state = orders.orders_watch_state(vec![order_id]).await?;
     let shared = state.first().is_some_and(|state| state.shared && state.driver_id == order.driver_id);
-    Ok(Some(Loaded { order, events, refused_by, shared }))
+    Ok(Some(Loaded { asked_at, order, events, refused_by, shared }))
 }
 
 impl Actor for OrderActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let work = load(self.world.clone(), self.order_id.clone(), 0);
+        let work = load_first(self.world.clone(), self.order_id.clone());
         let done = wrap_future::<_, Self>(work).map(|loaded, actor, ctx| match loaded {
             Ok(Some(loaded)) => actor.adopt(loaded, ctx),
             Ok(None) => ctx.stop(),
@@ -296,14 +339,19 @@ impl Actor for OrderActor {
         });
         // `wait`: nothing is read from the mailbox before the order is there.
         ctx.wait(done);
-        ctx.run_interval(ANNOUNCE, |actor, _| {
-            if actor.order.as_ref().is_some_and(|order| order.status == Status::Searching) {
+        ctx.run_interval(ANNOUNCE, |actor, ctx| {
+            let Some(order) = &actor.order else { return };
+            if order.status == Status::Searching {
                 actor.announce();
+            } else if order.status.is_active() && !actor.is_watched() {
+                // Nobody may watch for now: the driver may have agreed without our hearing of it.
+                actor.recheck(ctx);
             }
         });
     }
 
-    fn stopped(&mut self, _ctx: &mut Context<Self>) {
+    fn stopped(&mut self, ctx: &mut Context<Self>) {
+        self.world.directory.remove_order(&self.order_id, &ctx.address());
         self.revoke();
         if !self.ended {
             self.audience.poke();
@@ -324,8 +372,7 @@ impl Handler<OrderCommitted> for OrderActor {
         if is_gapless && self.order.is_some() {
             self.advance(message.order, news, ctx);
         }
-        let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_over());
-        let needs_watch = self.order.as_ref().is_some_and(|order| order.status.is_active()) && !is_watched;
+        let needs_watch = self.order.as_ref().is_some_and(|order| order.status.is_active()) && !self.is_watched();
         if let (Some(watch), Some(order)) = (&self.watch, &self.order) {
             watch.heads_to(next_stop(order));
         }
@@ -340,6 +387,16 @@ impl Handler<RecheckOrder> for OrderActor {
 
     fn handle(&mut self, _message: RecheckOrder, ctx: &mut Context<Self>) {
         self.recheck(ctx);
+    }
+}
+
+impl Handler<OrderStands> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, message: OrderStands, ctx: &mut Context<Self>) {
+        if message.version > self.version() {
+            self.recheck(ctx);
+        }
     }
 }
 
