@@ -4,6 +4,15 @@
 //! It writes nothing: commands are done by the functions in `desk`, wherever they arrive, and reach this actor as hints. A hint that is lost or out of
 //! order is made good by reading the store. When the actor dies its members are told to subscribe again.
 
+mod load;
+mod messages;
+
+pub use messages::OrderCommitted;
+pub use messages::OrderStands;
+pub use messages::RecheckOrder;
+pub use messages::SubscribeOrder;
+pub use messages::UnsubscribeOrder;
+
 use crate::actors::board::OrderSeen;
 use crate::actors::cell::CloseOrder;
 use crate::actors::cell::OfferEnded;
@@ -27,16 +36,17 @@ use crate::domain::order::Status;
 use crate::domain::time::Millis;
 use crate::limits::MAILBOX_MAX;
 use crate::protocol::outbound::order_frame;
-use crate::store::StoreResult;
 use actix::Actor;
 use actix::ActorContext;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
-use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use bytestring::ByteString;
+use load::Loaded;
+use load::load;
+use load::load_first;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,64 +56,8 @@ const ANNOUNCE: Duration = Duration::from_secs(5);
 /// How long an order that has ended stays for stragglers who still want to read its end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// From the order functions: this was committed. May be lost; the steward's sweep or the next one makes it good.
-#[derive(Message, Clone)]
-#[rtype(result = "()")]
-pub struct OrderCommitted {
-    /// The order after it.
-    pub order: Arc<Order>,
-    /// What happened.
-    pub events: Vec<OrderEvent>,
-}
-
-/// From whoever believes that this actor may have missed something: read the store.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct RecheckOrder;
-
-/// From the steward's sweep: the store has this order at this version.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct OrderStands {
-    /// The version.
-    pub version: i64,
-}
-
-/// From a session: send me every event above `after`, or the order as it is, and all that follows.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SubscribeOrder {
-    /// The session.
-    pub member: Member,
-    /// The last event it has seen.
-    pub after: Option<i64>,
-}
-
-/// From a session: no more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct UnsubscribeOrder {
-    /// The session's number.
-    pub session: u64,
-}
-
 /// Pause before an order that could not be read is read again.
 const RECHECK_RETRY: Duration = Duration::from_secs(1);
-/// First pause between two tries to load, in milliseconds; doubles.
-const LOAD_RETRY_MS: u64 = 50;
-/// Tries to load before the actor gives up and dies, to be made anew by the next look-up or the steward's sweep.
-const LOAD_TRIES: u32 = 6;
-
-/// What the store says about an order.
-struct Loaded {
-    /// From before the question: the answer may have been true only then.
-    asked_at: Millis,
-    order: Order,
-    events: Vec<OrderEvent>,
-    refused_by: HashSet<DriverId>,
-    shared: bool,
-}
-
 /// See the module.
 pub struct OrderActor {
     order_id: OrderId,
@@ -291,37 +245,6 @@ impl OrderActor {
 /// The stop the driver heads for: the pickup until the goods are picked up, then the door.
 fn next_stop(order: &Order) -> Position {
     if order.status.is_before_pickup() { order.pickup.position } else { order.dropoff.position }
-}
-
-/// Reads an order for the first time, patiently.
-async fn load_first(world: Arc<World>, order_id: OrderId) -> StoreResult<Option<Loaded>> {
-    let mut pause_ms = LOAD_RETRY_MS;
-    for _ in 1..LOAD_TRIES {
-        match load(world.clone(), order_id.clone(), 0).await {
-            Ok(found) => return Ok(found),
-            Err(error) => tracing::warn!(order.id = %order_id, %error, "order not loaded, trying again"),
-        }
-        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-        pause_ms *= 2;
-    }
-    load(world, order_id, 0).await
-}
-
-async fn load(world: Arc<World>, order_id: OrderId, after: i64) -> StoreResult<Option<Loaded>> {
-    let asked_at = clock::now();
-    // Events after the order: an event committed in between is there twice rather than missing.
-    let orders = &world.store.orders;
-    let Some(order) = orders.order_fetch(order_id.clone()).await? else { return Ok(None) };
-    let mut events = orders.order_events(order_id.clone(), after).await?;
-    events.retain(|event| event.seq <= order.version);
-    let mut refused_by = HashSet::new();
-    if order.status == Status::Searching {
-        let since = order.due_at.unwrap_or(order.created_at);
-        refused_by.extend(orders.offer_refusals(order_id.clone(), since).await?);
-    }
-    let state = orders.orders_watch_state(vec![order_id]).await?;
-    let shared = state.first().is_some_and(|state| state.shared && state.driver_id == order.driver_id);
-    Ok(Some(Loaded { asked_at, order, events, refused_by, shared }))
 }
 
 impl Actor for OrderActor {
