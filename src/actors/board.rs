@@ -292,7 +292,11 @@ impl Handler<CellReport> for Board {
     type Result = ();
 
     fn handle(&mut self, report: CellReport, _ctx: &mut Context<Self>) {
-        self.cells.insert(report.cell, (report.free_drivers, report.open_orders));
+        if report.free_drivers == 0 && report.open_orders == 0 {
+            self.cells.remove(&report.cell);
+        } else {
+            self.cells.insert(report.cell, (report.free_drivers, report.open_orders));
+        }
         for driver_id in &report.changed {
             let Some((out, position)) = self.describe(driver_id) else { continue };
             for viewer in self.viewers.values_mut() {

@@ -1,7 +1,7 @@
 //! A cell: supervisor of one H3 hexagon. Owns the presence of the drivers inside, the pushes to whoever watches them, and the open orders whose
 //! pickup lies here, with their matching tick.
 //!
-//! Everything in it is a cache: drivers report again within seconds, watches are read from the registry, open orders are announced again by their
+//! Everything in it is a cache: drivers are read from the live index, watches from the registry, open orders are announced again by their
 //! actors every few seconds. So a cell that dies is simply made anew.
 
 mod dispatch;
@@ -108,6 +108,11 @@ impl Actor for Cell {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        self.take_in_residents();
         ctx.run_interval(SWEEP, Self::sweep);
+    }
+
+    fn stopped(&mut self, ctx: &mut Context<Self>) {
+        self.world.directory.remove_cell(self.id, &ctx.address());
     }
 }

@@ -127,6 +127,13 @@ impl Directory {
         self.drivers.iter().map(|entry| entry.value().clone()).collect()
     }
 
+    /// Every order actor that lives.
+    #[must_use]
+    pub fn all_orders(&self) -> Vec<(OrderId, Addr<OrderActor>)> {
+        let connected = self.orders.iter().filter(|entry| entry.value().connected());
+        connected.map(|entry| (entry.key().clone(), entry.value().clone())).collect()
+    }
+
     /// How many cells and orders live.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {

@@ -72,7 +72,10 @@ impl LiveIndex {
     }
 
     fn leave(&self, driver_id: &DriverId, cell: CellId) {
-        if let Some(mut inside) = self.cells.get_mut(&cell) {
+        // The driver may be back by now, put there by another thread: looked up under the cell's lock, which `put` takes last.
+        if let Some(mut inside) = self.cells.get_mut(&cell)
+            && self.drivers.get(driver_id).is_none_or(|live| live.cell != cell)
+        {
             inside.remove(driver_id);
         }
         self.cells.remove_if(&cell, |_, inside| inside.is_empty());
@@ -96,21 +99,19 @@ impl LiveIndex {
         self.drivers.is_empty()
     }
 
-    /// Visits every driver.
+    /// Visits every driver. `visit` must not call the index.
     pub fn for_each(&self, mut visit: impl FnMut(&DriverId, &LiveDriver)) {
         for entry in &self.drivers {
             visit(entry.key(), entry.value());
         }
     }
 
-    /// Visits the drivers of one cell.
+    /// Visits the drivers of one cell. `visit` must not call the index.
     pub fn for_each_in(&self, cell: CellId, mut visit: impl FnMut(&DriverId, &LiveDriver)) {
-        let Some(inside) = self.cells.get(&cell).map(|inside| inside.iter().cloned().collect::<Vec<_>>()) else {
-            return;
-        };
-        for driver_id in inside {
-            if let Some(live) = self.get(&driver_id) {
-                visit(&driver_id, &live);
+        let Some(inside) = self.cells.get(&cell) else { return };
+        for driver_id in inside.iter() {
+            if let Some(live) = self.drivers.get(driver_id) {
+                visit(driver_id, &live);
             }
         }
     }

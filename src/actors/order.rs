@@ -4,6 +4,15 @@
 //! It writes nothing: commands are done by the functions in `desk`, wherever they arrive, and reach this actor as hints. A hint that is lost or out of
 //! order is made good by reading the store. When the actor dies its members are told to subscribe again.
 
+mod load;
+mod messages;
+
+pub use messages::OrderCommitted;
+pub use messages::OrderStands;
+pub use messages::RecheckOrder;
+pub use messages::SubscribeOrder;
+pub use messages::UnsubscribeOrder;
+
 use crate::actors::board::OrderSeen;
 use crate::actors::cell::CloseOrder;
 use crate::actors::cell::OfferEnded;
@@ -24,18 +33,20 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::order::OrderEvent;
 use crate::domain::order::Status;
+use crate::domain::time::Millis;
 use crate::limits::MAILBOX_MAX;
 use crate::protocol::outbound::order_frame;
-use crate::store::StoreResult;
 use actix::Actor;
 use actix::ActorContext;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
-use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use bytestring::ByteString;
+use load::Loaded;
+use load::load;
+use load::load_first;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,47 +56,8 @@ const ANNOUNCE: Duration = Duration::from_secs(5);
 /// How long an order that has ended stays for stragglers who still want to read its end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// From the order functions: this was committed. May be lost; the steward's sweep or the next one makes it good.
-#[derive(Message, Clone)]
-#[rtype(result = "()")]
-pub struct OrderCommitted {
-    /// The order after it.
-    pub order: Arc<Order>,
-    /// What happened.
-    pub events: Vec<OrderEvent>,
-}
-
-/// From whoever believes that this actor may have missed something: read the store.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct RecheckOrder;
-
-/// From a session: send me every event above `after`, or the order as it is, and all that follows.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SubscribeOrder {
-    /// The session.
-    pub member: Member,
-    /// The last event it has seen.
-    pub after: Option<i64>,
-}
-
-/// From a session: no more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct UnsubscribeOrder {
-    /// The session's number.
-    pub session: u64,
-}
-
-/// What the store says about an order.
-struct Loaded {
-    order: Order,
-    events: Vec<OrderEvent>,
-    refused_by: HashSet<DriverId>,
-    shared: bool,
-}
-
+/// Pause before an order that could not be read is read again.
+const RECHECK_RETRY: Duration = Duration::from_secs(1);
 /// See the module.
 pub struct OrderActor {
     order_id: OrderId,
@@ -128,11 +100,11 @@ impl OrderActor {
             return;
         }
         self.refused_by.extend(loaded.refused_by);
-        let shared = loaded.shared;
+        let (shared, asked_at) = (loaded.shared, loaded.asked_at);
         let known = self.version();
         let news = loaded.events.into_iter().filter(|event| event.seq > known).collect();
         self.advance(Arc::new(loaded.order), news, ctx);
-        self.settle_watch(shared);
+        self.settle_watch(shared, asked_at);
     }
 
     /// Publishes events that follow the known ones without a gap.
@@ -192,14 +164,14 @@ impl OrderActor {
     }
 
     /// Begins or ends the right to watch, as the store has just said.
-    fn settle_watch(&mut self, shared: bool) {
+    fn settle_watch(&mut self, shared: bool, asked_at: Millis) {
         let Some(order) = self.order.clone() else { return };
         let driver_id = order.driver_id.clone().filter(|_| order.status.is_active() && shared);
         let current = self.watch.as_ref().filter(|watch| !watch.is_over()).map(|watch| watch.driver_id.clone());
         if driver_id != current {
             self.revoke();
             if let Some(driver_id) = driver_id {
-                self.grant(driver_id, &order);
+                self.grant(driver_id, &order, asked_at + LEASE_MS);
             }
         }
         if let Some(watch) = &self.watch {
@@ -207,8 +179,7 @@ impl OrderActor {
         }
     }
 
-    fn grant(&mut self, driver_id: DriverId, order: &Order) {
-        let lease_until = clock::now() + LEASE_MS;
+    fn grant(&mut self, driver_id: DriverId, order: &Order, lease_until: Millis) {
         let (audience, stop) = (self.audience.clone(), next_stop(order));
         let watch = Arc::new(Watch::new(self.order_id.clone(), driver_id, audience, stop, lease_until));
         // The registry first: a cell the driver enters from now on reads it there.
@@ -230,6 +201,10 @@ impl OrderActor {
         }
     }
 
+    fn is_watched(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| !watch.is_over())
+    }
+
     fn revoke(&mut self) {
         if let Some(watch) = self.watch.take() {
             watch.revoke();
@@ -246,12 +221,19 @@ impl OrderActor {
         self.rechecking = true;
         let work = load(self.world.clone(), self.order_id.clone(), self.version());
         let done = wrap_future::<_, Self>(work).map(|loaded, actor, ctx| {
-            actor.rechecking = false;
             match loaded {
                 Ok(Some(loaded)) => actor.adopt(loaded, ctx),
                 Ok(None) => ctx.stop(),
-                Err(error) => tracing::warn!(order.id = %actor.order_id, %error, "order not read"),
+                Err(error) => {
+                    tracing::warn!(order.id = %actor.order_id, %error, "order not read");
+                    ctx.run_later(RECHECK_RETRY, |actor, ctx| {
+                        actor.rechecking = false;
+                        actor.recheck(ctx);
+                    });
+                    return;
+                }
             }
+            actor.rechecking = false;
             if std::mem::take(&mut actor.recheck_again) {
                 actor.recheck(ctx);
             }
@@ -265,27 +247,11 @@ fn next_stop(order: &Order) -> Position {
     if order.status.is_before_pickup() { order.pickup.position } else { order.dropoff.position }
 }
 
-async fn load(world: Arc<World>, order_id: OrderId, after: i64) -> StoreResult<Option<Loaded>> {
-    // Events after the order: an event committed in between is there twice rather than missing.
-    let orders = &world.store.orders;
-    let Some(order) = orders.order_fetch(order_id.clone()).await? else { return Ok(None) };
-    let mut events = orders.order_events(order_id.clone(), after).await?;
-    events.retain(|event| event.seq <= order.version);
-    let mut refused_by = HashSet::new();
-    if order.status == Status::Searching {
-        let since = order.due_at.unwrap_or(order.created_at);
-        refused_by.extend(orders.offer_refusals(order_id.clone(), since).await?);
-    }
-    let state = orders.orders_watch_state(vec![order_id]).await?;
-    let shared = state.first().is_some_and(|state| state.shared && state.driver_id == order.driver_id);
-    Ok(Some(Loaded { order, events, refused_by, shared }))
-}
-
 impl Actor for OrderActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let work = load(self.world.clone(), self.order_id.clone(), 0);
+        let work = load_first(self.world.clone(), self.order_id.clone());
         let done = wrap_future::<_, Self>(work).map(|loaded, actor, ctx| match loaded {
             Ok(Some(loaded)) => actor.adopt(loaded, ctx),
             Ok(None) => ctx.stop(),
@@ -296,14 +262,19 @@ impl Actor for OrderActor {
         });
         // `wait`: nothing is read from the mailbox before the order is there.
         ctx.wait(done);
-        ctx.run_interval(ANNOUNCE, |actor, _| {
-            if actor.order.as_ref().is_some_and(|order| order.status == Status::Searching) {
+        ctx.run_interval(ANNOUNCE, |actor, ctx| {
+            let Some(order) = &actor.order else { return };
+            if order.status == Status::Searching {
                 actor.announce();
+            } else if order.status.is_active() && !actor.is_watched() {
+                // Nobody may watch for now: the driver may have agreed without our hearing of it.
+                actor.recheck(ctx);
             }
         });
     }
 
-    fn stopped(&mut self, _ctx: &mut Context<Self>) {
+    fn stopped(&mut self, ctx: &mut Context<Self>) {
+        self.world.directory.remove_order(&self.order_id, &ctx.address());
         self.revoke();
         if !self.ended {
             self.audience.poke();
@@ -324,8 +295,7 @@ impl Handler<OrderCommitted> for OrderActor {
         if is_gapless && self.order.is_some() {
             self.advance(message.order, news, ctx);
         }
-        let is_watched = self.watch.as_ref().is_some_and(|watch| !watch.is_over());
-        let needs_watch = self.order.as_ref().is_some_and(|order| order.status.is_active()) && !is_watched;
+        let needs_watch = self.order.as_ref().is_some_and(|order| order.status.is_active()) && !self.is_watched();
         if let (Some(watch), Some(order)) = (&self.watch, &self.order) {
             watch.heads_to(next_stop(order));
         }
@@ -340,6 +310,16 @@ impl Handler<RecheckOrder> for OrderActor {
 
     fn handle(&mut self, _message: RecheckOrder, ctx: &mut Context<Self>) {
         self.recheck(ctx);
+    }
+}
+
+impl Handler<OrderStands> for OrderActor {
+    type Result = ();
+
+    fn handle(&mut self, message: OrderStands, ctx: &mut Context<Self>) {
+        if message.version > self.version() {
+            self.recheck(ctx);
+        }
     }
 }
 

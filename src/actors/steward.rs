@@ -2,17 +2,24 @@
 //!
 //! This is the lease of the contract: an order that ended without anybody here hearing of it is not seen any more within five seconds, and when the
 //! store is away nobody sees anybody.
+//!
+//! Less often it compares every open order with its actor, for hints that were lost, and sweeps expired idempotency keys.
 
+use crate::actors::desk;
 use crate::actors::mailbox::tell;
+use crate::actors::order::OrderStands;
 use crate::actors::order::RecheckOrder;
 use crate::actors::watch::LEASE_MS;
 use crate::actors::watch::Watch;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+use crate::domain::order::Status;
 use crate::limits::IDEMPOTENCY_TTL_MS;
 use crate::store::WatchState;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +29,13 @@ const ROUND: Duration = Duration::from_secs(2);
 const ASK_MAX: usize = 1_000;
 /// Rounds between two sweeps of expired idempotency keys: about ten minutes.
 const ROUNDS_A_SWEEP: u32 = 300;
+
+/// Rounds between two looks at all open orders: about ten seconds.
+const ROUNDS_A_LOOK: u32 = 5;
+/// Orders compared before other work gets a turn.
+const LOOK_CHUNK: usize = 200;
+/// An order that is only created after this long has lost whoever was placing it, in milliseconds.
+const ORPHANED_MS: i64 = 30_000;
 
 /// Runs until the node ends.
 pub async fn run(world: Arc<World>) {
@@ -35,6 +49,9 @@ pub async fn run(world: Arc<World>) {
             renew(&world, some).await;
         }
         round = round.wrapping_add(1);
+        if round.is_multiple_of(ROUNDS_A_LOOK) {
+            look_over(&world).await;
+        }
         if round.is_multiple_of(ROUNDS_A_SWEEP) {
             expire_keys(&world).await;
         }
@@ -67,6 +84,44 @@ async fn renew(world: &World, watches: &[Arc<Watch>]) {
             tell(&order, RecheckOrder);
         }
     }
+}
+
+/// Catches what a lost hint hid: orders without an actor, actors behind their order, orders whose placing broke off.
+async fn look_over(world: &Arc<World>) {
+    let known = world.directory.all_orders();
+    let open = match world.store.orders.orders_open().await {
+        Ok(open) => open,
+        Err(error) => {
+            tracing::warn!(%error, "open orders not looked over");
+            return;
+        }
+    };
+    for some in open.chunks(LOOK_CHUNK) {
+        for order in some {
+            if order.status == Status::Created && clock::now().since(order.created_at) > ORPHANED_MS {
+                go_on(world, order.clone());
+            }
+            if let Ok(addr) = world.order(&order.order_id) {
+                tell(&addr, OrderStands { version: order.version });
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    let open: HashSet<&OrderId> = open.iter().map(|order| &order.order_id).collect();
+    for (_, addr) in known.iter().filter(|(order_id, _)| !open.contains(order_id)) {
+        // Ended, as far as the store knows.
+        tell(addr, RecheckOrder);
+    }
+}
+
+fn go_on(world: &Arc<World>, order: Order) {
+    let world = world.clone();
+    actix::spawn(async move {
+        let order_id = order.order_id.clone();
+        if let Err(problem) = desk::settle_payment(&world, order).await {
+            tracing::warn!(order.id = %order_id, code = problem.code.as_str(), "order not resumed");
+        }
+    });
 }
 
 async fn expire_keys(world: &World) {

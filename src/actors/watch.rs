@@ -154,7 +154,10 @@ impl Watch {
     /// Ends the watch. When this returns no push of it can reach anybody, and one that lay unsent is gone.
     pub fn revoke(&self) {
         let mut state = self.state.lock();
-        state.revoked = true;
+        if std::mem::replace(&mut state.revoked, true) {
+            // What lies in the outboxes now may belong to the watch that came after this one.
+            return;
+        }
         self.audience.clear_latest(&self.order_id);
     }
 
@@ -190,7 +193,9 @@ impl Watch {
     /// Shows one member where the driver is now, whatever the others have seen.
     pub fn show(&self, outbox: &Outbox, fix: Option<&Fix>, now: Millis) {
         let state = self.state.lock();
-        if state.revoked || now > state.lease_until {
+        // A newer one that was pushed meanwhile has reached this member as well.
+        let is_older = fix.is_some_and(|fix| state.newest.is_some_and(|newest| fix.timestamp < newest));
+        if state.revoked || now > state.lease_until || is_older {
             return;
         }
         let frame = match fix {

@@ -1,6 +1,7 @@
 //! The ledger of one driver's fixes: which are settled, so that one number can acknowledge them all.
 //!
-//! A fix is settled once it is stored, told refused, or listed as conflated. The watermark is the highest `seq` up to which every fix is.
+//! A fix is settled once it is stored, told refused, or listed as conflated. The watermark is the highest `seq` taken in up to which every fix is.
+//! A refused `seq` does not move it: a phone whose clock runs ahead would have its later, lower ones acknowledged before they are stored.
 
 use std::collections::VecDeque;
 
@@ -41,6 +42,18 @@ impl Ledger {
         Self { up_to: last_seq, ..Self::default() }
     }
 
+    /// The watermark.
+    #[must_use]
+    pub fn settled_up_to(&self) -> Option<i64> {
+        self.up_to
+    }
+
+    /// Whether this fix still waits to be settled.
+    #[must_use]
+    pub fn is_open(&self, seq: i64) -> bool {
+        self.open.iter().any(|(open, state)| *open == seq && *state != State::Settled)
+    }
+
     /// Whether as many fixes wait as may.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -64,15 +77,6 @@ impl Ledger {
         self.change(seq, State::Settled);
         self.conflated.push(seq);
         self.settle();
-    }
-
-    /// A fix was refused, and the sender told.
-    pub fn refused(&mut self, seq: i64) {
-        let is_new = self.up_to.is_none_or(|done| seq > done) && self.open.back().is_none_or(|(last, _)| seq > *last);
-        if is_new {
-            self.enter(seq, State::Settled);
-            self.settle();
-        }
     }
 
     /// A fix came again: the last acknowledgement is repeated.
@@ -134,10 +138,11 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.recording(1, 1);
         ledger.recording(2, 2);
-        ledger.refused(3);
+        ledger.recording(3, 2);
         assert_eq!(ledger.take_ack(), None);
         ledger.stored(1);
         assert_eq!(ledger.take_ack(), ack(1, &[]));
+        assert_eq!((ledger.settled_up_to(), ledger.is_open(1), ledger.is_open(2)), (Some(1), false, true));
         ledger.stored(2);
         assert_eq!(ledger.take_ack(), ack(3, &[]));
         assert_eq!(ledger.take_ack(), None);

@@ -29,6 +29,12 @@ pub(super) struct Resident {
     stale_told: bool,
 }
 
+impl Resident {
+    fn new(fix: Arc<Fix>) -> Self {
+        Self { fix, watches: Vec::new(), push_due: false, stale_told: false }
+    }
+}
+
 /// From a driver: this fix is live, and inside this cell. May be lost: a newer one follows.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -68,6 +74,15 @@ pub struct WatchDriver {
 }
 
 impl Cell {
+    /// Those the index has in this cell: a cell that took the place of one that died goes on watching over their silence.
+    pub(super) fn take_in_residents(&mut self) {
+        let (residents, watches) = (&mut self.residents, &self.world.watches);
+        self.world.live.for_each_in(self.id, |driver_id, live| {
+            let resident = Resident { watches: watches.of(driver_id), ..Resident::new(live.fix.clone()) };
+            residents.insert(driver_id.clone(), resident);
+        });
+    }
+
     /// Pushes a resident's newest fix to all who watch. `read_at` is from when on the push's latency counts: what the push interval holds back
     /// is not late.
     fn push_all(&mut self, driver_id: &DriverId, read_at: Instant, ctx: &mut Context<Self>) {
@@ -104,18 +119,24 @@ impl Cell {
         let (stale_ms, gone_ms) = (self.world.tuning.stale_ms, self.world.tuning.gone_ms);
         let mut gone = Vec::new();
         let mut stale = Vec::new();
-        for (driver_id, resident) in &mut self.residents {
+        let (id, live) = (self.id, &self.world.live);
+        self.residents.retain(|driver_id, resident| {
             let age_ms = now.since(resident.fix.timestamp);
-            if gone_ms > 0 && age_ms >= gone_ms {
+            let is_gone = gone_ms > 0 && age_ms >= gone_ms;
+            let is_stale = stale_ms > 0 && age_ms > stale_ms && !resident.stale_told;
+            if (is_gone || is_stale) && live.get(driver_id).is_some_and(|live| live.cell != id) {
+                // They live elsewhere, and the word of it was lost.
+                return false;
+            }
+            if is_gone {
                 gone.push((driver_id.clone(), resident.fix.timestamp));
-            } else if stale_ms > 0 && age_ms > stale_ms && !resident.stale_told {
+            } else if is_stale {
                 resident.stale_told = true;
-                for watch in &resident.watches {
-                    watch.stale(resident.fix.timestamp, now);
-                }
+                resident.watches.iter().for_each(|watch| watch.stale(resident.fix.timestamp, now));
                 stale.push(driver_id.clone());
             }
-        }
+            true
+        });
         for driver_id in stale {
             self.report(driver_id, ctx);
         }
@@ -180,15 +201,16 @@ impl Handler<FixArrived> for Cell {
     fn handle(&mut self, message: FixArrived, ctx: &mut Context<Self>) {
         let driver_id = message.driver_id;
         match self.residents.get_mut(&driver_id) {
-            Some(resident) => {
+            Some(resident) if resident.fix.timestamp <= message.fix.timestamp => {
                 resident.fix = message.fix;
                 resident.stale_told = false;
             }
+            // This cell is new, and has read a newer one from the index.
+            Some(_) => {}
             None => {
                 // The driver came from another cell, or this one is new: who watches them stands in the registry.
                 let watches = self.world.watches.of(&driver_id);
-                let resident = Resident { fix: message.fix, watches, push_due: false, stale_told: false };
-                self.residents.insert(driver_id.clone(), resident);
+                self.residents.insert(driver_id.clone(), Resident { watches, ..Resident::new(message.fix) });
             }
         }
         self.push_all(&driver_id, message.read_at, ctx);
@@ -235,6 +257,8 @@ impl Handler<WatchDriver> for Cell {
         if !resident.watches.iter().any(|other| Arc::ptr_eq(other, &watch)) {
             resident.watches.retain(|other| !other.is_over());
             resident.watches.push(watch.clone());
+            // Whoever comes after the others were told hears of the silence with the next sweep.
+            resident.stale_told = false;
         }
         let driver_id = watch.driver_id.clone();
         match member {

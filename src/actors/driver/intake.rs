@@ -48,7 +48,11 @@ enum Taken {
     Refused(Refusal),
     Flagged(Flag),
     Stored,
+    /// Stored as part of a batch, and newer than all before it: live if none follows.
+    Newest(Arc<Fix>),
     Held,
+    /// It came before, and waits for the store.
+    OnItsWay,
 }
 
 impl DriverActor {
@@ -65,16 +69,10 @@ impl DriverActor {
         self.world.metrics.fixes_received.inc();
         let fix = match fix {
             Ok(fix) => fix,
-            Err(unreadable) => {
-                self.refuse(unreadable.seq, unreadable.refusal);
-                return Taken::Refused(unreadable.refusal);
-            }
+            Err(unreadable) => return self.refuse(unreadable.seq, unreadable.refusal),
         };
         match self.gate.judge(&fix, now, batched, self.world.tuning.gone_ms) {
-            Verdict::Refused(refusal) => {
-                self.refuse(fix.seq, refusal);
-                Taken::Refused(refusal)
-            }
+            Verdict::Refused(refusal) => self.refuse(fix.seq, refusal),
             Verdict::Flagged(flag) => {
                 self.world.metrics.fix_flagged(flag.into());
                 self.record(&fix, Some(flag), now);
@@ -86,8 +84,7 @@ impl DriverActor {
             }
             Verdict::Accepted { live: true } if batched => {
                 self.record(&fix, None, now);
-                self.limit(Held { fix: Arc::new(fix), read_at, stored: true }, now, ctx);
-                Taken::Stored
+                Taken::Newest(Arc::new(fix))
             }
             Verdict::Accepted { live: true } => {
                 self.limit(Held { fix: Arc::new(fix), read_at, stored: false }, now, ctx)
@@ -95,13 +92,17 @@ impl DriverActor {
         }
     }
 
-    fn refuse(&mut self, seq: Option<i64>, refusal: Refusal) {
+    /// Counts a refusal. One that came before and is on its way to the store is acknowledged once it is there; to say `rejected` would settle it
+    /// too early.
+    fn refuse(&mut self, seq: Option<i64>, refusal: Refusal) -> Taken {
         self.world.metrics.fix_refused(refusal.into());
-        match (seq, refusal) {
-            (Some(_), Refusal::Duplicate) => self.ledger.repeated(),
-            (Some(seq), _) => self.ledger.refused(seq),
-            (None, _) => {}
+        if let (Some(seq), Refusal::Duplicate) = (seq, refusal) {
+            if self.ledger.is_open(seq) {
+                return Taken::OnItsWay;
+            }
+            self.ledger.repeated();
         }
+        Taken::Refused(refusal)
     }
 
     /// Publishes a live fix if the rate allows, otherwise keeps it in place of an older one.
@@ -300,7 +301,7 @@ impl Handler<ReportFix> for DriverActor {
             Taken::Refused(Refusal::Duplicate) if self.notices_waiting() > NOTICES_MANY => {}
             Taken::Refused(refusal) => self.notify("rejected", seq, refusal.code()),
             Taken::Flagged(flag) => self.notify("flagged", seq, flag.code()),
-            Taken::Stored | Taken::Held => {}
+            Taken::Stored | Taken::Newest(_) | Taken::Held | Taken::OnItsWay => {}
         }
         self.flush(ctx);
         self.acknowledge(ctx);
@@ -316,6 +317,7 @@ impl Handler<ReportFixes> for DriverActor {
         }
         let mut reported = Reported::default();
         let before = self.record;
+        let (mut newest, mut repeats) = (None, false);
         let mut numbered: Vec<(usize, Result<Fix, Unreadable>)> = message.fixes.into_iter().enumerate().collect();
         // History in true order: a phone that sends its queue backwards loses nothing.
         numbered.sort_by_key(|(_, fix)| {
@@ -329,19 +331,30 @@ impl Handler<ReportFixes> for DriverActor {
                     reported.flagged.push(Told { index, code: flag.code() });
                 }
                 Taken::Stored => reported.accepted += 1,
+                Taken::Newest(fix) => {
+                    reported.accepted += 1;
+                    newest = Some(fix);
+                }
+                Taken::OnItsWay => {
+                    reported.rejected.push(Told { index, code: Refusal::Duplicate.code() });
+                    repeats = true;
+                }
                 Taken::Held => reported.conflated += 1,
             }
         }
         reported.rejected.sort_by_key(|told| told.index);
         reported.flagged.sort_by_key(|told| told.index);
-        let waits = !self.backlog.is_empty();
+        if let Some(fix) = newest {
+            self.limit(Held { fix, read_at: message.read_at, stored: true }, clock::now(), ctx);
+        }
+        let in_next = !self.backlog.is_empty() || (repeats && self.held.is_some());
         self.flush(ctx);
         self.acknowledge(ctx);
-        if !waits {
+        if !in_next && !repeats {
             return Box::pin(async move { Ok(reported) });
         }
         let (sender, receiver) = oneshot::channel();
-        self.waiters.push_back((before + 1, sender));
+        self.waiters.push_back((before + u64::from(in_next), sender));
         Box::pin(async move { receiver.await.map(|()| reported).map_err(|_| TooMuch) })
     }
 }

@@ -32,7 +32,7 @@ pub struct AttachSession {
 /// What a new session greets its driver with.
 #[derive(Debug, Clone, Copy)]
 pub struct Greeting {
-    /// The highest `seq` seen.
+    /// Every fix up to this `seq` is settled. Not the highest seen: a phone throws away what it believes to be stored.
     pub last_seq: Option<i64>,
     /// The status seen outside.
     pub status: DriverStatus,

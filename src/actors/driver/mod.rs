@@ -166,8 +166,14 @@ impl DriverActor {
         let gone_ms = self.world.tuning.gone_ms;
         let newest = state.newest.clone().filter(|fix| gone_ms <= 0 || now.since(fix.timestamp) < gone_ms);
         self.refresh(state, ctx);
-        if let Some(fix) = newest {
-            self.publish(Arc::new(fix), Instant::now());
+        let Some(fix) = newest else { return };
+        match self.world.live.get(&self.driver_id).map(|live| live.fix) {
+            // The one before this actor had shown a newer one that was not stored yet.
+            Some(shown) if shown.timestamp > fix.timestamp => {
+                self.live = Some(shown);
+                self.show_status();
+            }
+            _ => self.publish(Arc::new(fix), Instant::now()),
         }
     }
 
@@ -291,7 +297,7 @@ impl Handler<GetGreeting> for DriverActor {
 
     fn handle(&mut self, _message: GetGreeting, _ctx: &mut Context<Self>) -> Self::Result {
         self.heard_at = clock::now();
-        MessageResult(Greeting { last_seq: self.gate.last_seq(), status: self.status() })
+        MessageResult(Greeting { last_seq: self.ledger.settled_up_to(), status: self.status() })
     }
 }
 

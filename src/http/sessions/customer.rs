@@ -39,6 +39,9 @@ pub struct CustomerSession {
     client: Client,
     /// Orders followed, each with the last event written.
     orders: HashMap<OrderId, Option<i64>>,
+    /// Orders asked for and not yet answered, each with the newest wish: an `unsubscribe` or another `subscribe` makes an older one void.
+    wishes: HashMap<OrderId, u64>,
+    wished: u64,
     /// Subscribed from the start, where the address of the socket says so.
     first: Option<OrderId>,
 }
@@ -53,25 +56,77 @@ impl CustomerSession {
     /// A session that follows `first` from the start.
     #[must_use]
     pub fn new(client: Client, first: Option<OrderId>) -> Self {
-        Self { client, orders: HashMap::new(), first }
+        Self { client, orders: HashMap::new(), wishes: HashMap::new(), wished: 0, first }
     }
 
     fn subscribe(&mut self, sink: &mut Sink<'_, Self>, order_id: OrderId, after: Option<i64>, id: MessageId) {
-        if self.orders.len() >= SUBSCRIPTIONS_MAX && !self.orders.contains_key(&order_id) {
+        if !self.has_room_for(&order_id) {
             let detail = format!("One socket follows at most {SUBSCRIPTIONS_MAX} orders.");
             refuse(sink, id.as_deref(), &Problem::new(Code::TooMany).detail(detail));
             return;
         }
+        let wish = self.wish(&order_id);
         let work = find(self.client.world.clone(), self.client.principal.clone(), order_id.clone(), after);
-        sink.spawn(work, move |session, sink, found| match found {
-            Ok(found) => {
-                if id.is_some() {
-                    done(sink, id.as_deref(), Nothing {});
+        sink.spawn(work, move |session, sink, found| {
+            let is_wanted = session.grants(&order_id, wish);
+            match found {
+                Ok(found) => {
+                    if id.is_some() {
+                        done(sink, id.as_deref(), Nothing {});
+                    }
+                    if is_wanted {
+                        session.follow(sink, order_id, after, found);
+                    }
                 }
-                session.follow(sink, order_id, after, found);
+                Err(problem) => refuse(sink, id.as_deref(), &problem),
             }
-            Err(problem) => refuse(sink, id.as_deref(), &problem),
         });
+    }
+
+    /// The actor of an order is gone: goes on from where the client has been told.
+    fn resume(&mut self, sink: &mut Sink<'_, Self>, order_id: OrderId) {
+        let told = self.orders.get(&order_id).copied().flatten();
+        let wish = self.wish(&order_id);
+        let work = find(self.client.world.clone(), self.client.principal.clone(), order_id.clone(), told);
+        sink.spawn(work, move |session, sink, found| {
+            if !session.grants(&order_id, wish) {
+                return;
+            }
+            match found {
+                Ok(found) => {
+                    // What was written while the store was asked needs no telling again.
+                    let after = session.orders.get(&order_id).copied().flatten();
+                    session.follow(sink, order_id, after, found);
+                }
+                // The client believes that it follows: it must not be left waiting.
+                Err(_) => sink.close(CloseCode::Restarting, "retry_ms=1000"),
+            }
+        });
+    }
+
+    fn has_room_for(&mut self, order_id: &OrderId) -> bool {
+        let is_known = |session: &Self| session.orders.contains_key(order_id) || session.wishes.contains_key(order_id);
+        if !is_known(self) && self.orders.len() + self.wishes.len() >= SUBSCRIPTIONS_MAX {
+            // Those that have ended need no place.
+            let directory = &self.client.world.directory;
+            self.orders.retain(|order_id, _| directory.order(order_id).is_some());
+        }
+        is_known(self) || self.orders.len() + self.wishes.len() < SUBSCRIPTIONS_MAX
+    }
+
+    fn wish(&mut self, order_id: &OrderId) -> u64 {
+        self.wished += 1;
+        self.wishes.insert(order_id.clone(), self.wished);
+        self.wished
+    }
+
+    /// Whether this is still what the client wants; it is answered now.
+    fn grants(&mut self, order_id: &OrderId, wish: u64) -> bool {
+        let is_newest = self.wishes.get(order_id) == Some(&wish);
+        if is_newest {
+            self.wishes.remove(order_id);
+        }
+        is_newest
     }
 
     fn follow(&mut self, sink: &mut Sink<'_, Self>, order_id: OrderId, after: Option<i64>, found: Found) {
@@ -90,7 +145,7 @@ impl CustomerSession {
             }
             Found::Ended(order, events) => {
                 self.orders.remove(&order_id);
-                for event in &events {
+                for event in events.iter().filter(|event| after.is_none_or(|after| event.seq > after)) {
                     let newest = (event.seq == order.version).then_some(order.as_ref());
                     sink.text(order_frame(event, newest));
                 }
@@ -100,6 +155,7 @@ impl CustomerSession {
 
     fn unsubscribe(&mut self, sink: &mut Sink<'_, Self>, order_id: &OrderId) {
         self.orders.remove(order_id);
+        self.wishes.remove(order_id);
         self.leave(order_id);
         sink.outbox().clear_latest(order_id);
     }
@@ -174,9 +230,11 @@ impl Session for CustomerSession {
 
     /// An order's actor is gone: subscribe again, from where the client has been told.
     fn poked(&mut self, sink: &mut Sink<'_, Self>) {
-        let orders: Vec<(OrderId, Option<i64>)> = self.orders.iter().map(|(id, told)| (id.clone(), *told)).collect();
-        for (order_id, told) in orders {
-            self.subscribe(sink, order_id, told, None);
+        // An order that is being subscribed to just now finds the new actor by itself.
+        let orders: Vec<OrderId> =
+            self.orders.keys().filter(|order_id| !self.wishes.contains_key(order_id)).cloned().collect();
+        for order_id in orders {
+            self.resume(sink, order_id);
         }
     }
 
