@@ -2,10 +2,8 @@
 //!
 //! The composition root: the only file that knows everything.
 
-use crate::actors::board::Board;
 use crate::actors::desk;
 use crate::actors::payment::InstantMock;
-use crate::actors::recorder::Recorder;
 use crate::actors::steward;
 use crate::actors::world::Tuning;
 use crate::actors::world::World;
@@ -27,7 +25,6 @@ use crate::simulate;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Metrics;
-use actix::Actor;
 use actix::Arbiter;
 use actix_web::App;
 use actix_web::HttpServer;
@@ -89,10 +86,6 @@ impl Node {
         let verifier = Verifier::from_config(&config.identity, metrics.clone())
             .map_err(|problems| anyhow::anyhow!("{}", problems.first().map(ToString::to_string).unwrap_or_default()))?;
         let world = World::new(tuning(config), store, metrics.clone(), Arc::new(InstantMock));
-        let for_recorder = world.clone();
-        let recorder = Recorder::create(|ctx| Recorder::new(for_recorder, ctx));
-        let for_board = world.clone();
-        world.introduce(recorder, Board::create(|ctx| Board::new(for_board, ctx)));
         let rails = Arc::new(Rails::new(Timings::default()));
         let ready = web::Data::new(Readiness::default());
         let auth = Auth { verifier, origins: config.origins.clone() };

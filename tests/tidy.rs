@@ -176,6 +176,7 @@ fn check_foreign(source: &Source, found: &mut Vec<String>) {
         let only = ONLY.iter().find(|(module, _)| source.module() == Some(module));
         if let (Some((module, allowed)), Some(first)) = (only, names(line)) {
             let is_ours = first.chars().next().is_some_and(char::is_uppercase);
+            let is_ours = is_ours || source.text.contains(&format!("mod {first};"));
             if line.contains("::") && !is_ours && !allowed.contains(&&*first) {
                 found.push(format!("{}:{line_number}: {module} must not use the crate {first}", source.path));
             }
@@ -230,6 +231,25 @@ fn the_load_generator_speaks_only_the_public_contract() {
     let uses = sources.iter().filter(|source| source.path.starts_with("loadtest/src/"));
     let inside: Vec<_> = uses.filter(|source| source.code().any(|(_, line)| line.contains("beeline::"))).collect();
     assert!(!depends && inside.is_empty(), "it knows the program's inside");
+}
+
+/// Links of a Markdown text that lead to a file which is not there.
+fn dead_links(source: &Source) -> Vec<String> {
+    let folder = top().join(&source.path).parent().unwrap().to_owned();
+    let targets = source.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let local =
+        targets.filter(|target| !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:"));
+    let files = local.map(|target| target.split('#').next().unwrap().trim());
+    let dead = files.filter(|file| !folder.join(file).exists());
+    dead.map(|file| format!("{}: {file} is not there", source.path)).collect()
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    let broken = Source::new("docs/x.md", "see [this](nowhere.md#part) and [that](https://example.org/x.md)");
+    assert_eq!(dead_links(&broken), ["docs/x.md: nowhere.md is not there"]);
+    let found: Vec<String> = sources().iter().filter(|s| s.path.ends_with(".md")).flat_map(dead_links).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::domain::order::Order;
 use crate::domain::order::Status;
 use crate::limits::MAILBOX_MAX;
 use crate::limits::OPERATOR_DELTA_MS;
+use crate::protocol::close::CloseCode;
 use crate::protocol::inbound::Layer;
 use crate::protocol::order::OrderOut;
 use crate::protocol::outbound::CellOut;
@@ -26,6 +27,8 @@ use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
 use actix::Message;
+use actix::fut::ActorFutureExt;
+use actix::fut::wrap_future;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -263,10 +266,25 @@ impl Actor for Board {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        let world = self.world.clone();
+        let work = async move { world.store.orders.orders_open().await };
+        // `wait`: whoever looks before the open orders are there would miss them.
+        ctx.wait(wrap_future::<_, Self>(work).map(|open, board, _| match open {
+            Ok(open) => board.orders.extend(open.into_iter().map(|order| (order.order_id.clone(), Arc::new(order)))),
+            Err(error) => tracing::warn!(%error, "the board begins without the open orders"),
+        }));
         ctx.run_interval(Duration::from_millis(OPERATOR_DELTA_MS), |board, _| {
             board.viewers.retain(|_, viewer| viewer.tray.news.lock().is_empty() || viewer.outbox.poke());
             board.world.set_viewers(board.viewers.len());
         });
+    }
+
+    fn stopped(&mut self, _ctx: &mut Context<Self>) {
+        // The sessions come back to the next board.
+        for viewer in self.viewers.values() {
+            viewer.outbox.close(CloseCode::Restarting, "retry_ms=300");
+        }
+        self.world.set_viewers(0);
     }
 }
 
@@ -317,6 +335,8 @@ impl Handler<ViewArea> for Board {
     type Result = ();
 
     fn handle(&mut self, view: ViewArea, _ctx: &mut Context<Self>) {
+        // Cells report from now on: what changes after the snapshot is taken must not fall between the two.
+        self.world.set_viewers(self.viewers.len() + 1);
         if self.viewers.is_empty() {
             self.count_cells();
         }

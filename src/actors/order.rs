@@ -151,7 +151,7 @@ impl OrderActor {
     }
 
     fn tell_board(&self, order: &Arc<Order>) {
-        if let Ok(board) = self.world.board().cloned() {
+        if let Ok(board) = self.world.board() {
             tell(&board, OrderSeen { order: order.clone() });
         }
     }

@@ -46,17 +46,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// Makes room for that many rows; `false` when too many are on their way.
-    pub fn take(&self, rows: usize) -> bool {
+    /// Makes room for that many rows; none when too many are on their way.
+    #[must_use]
+    pub fn take(self: &Arc<Self>, rows: usize) -> Option<Room> {
         let taken = self.rows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
             (now < WAITING_MAX).then(|| now.saturating_add(rows))
         });
-        taken.is_ok()
-    }
-
-    /// They are stored, or were not taken after all.
-    pub fn give_back(&self, rows: usize) {
-        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        taken.ok().map(|_| Room { load: Arc::clone(self), rows })
     }
 
     /// Rows on their way.
@@ -66,8 +62,19 @@ impl Load {
     }
 }
 
-/// From a driver: store these. Answered by [`FixesStored`]. Never lost while the recorder lives; a driver whose message does not fit keeps it. Whoever
-/// sends it has made room in [`Load`].
+/// Room for rows on their way; given back when it is dropped, whether they were stored or their recorder died.
+pub struct Room {
+    load: Arc<Load>,
+    rows: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.load.rows.fetch_sub(self.rows, Ordering::Relaxed);
+    }
+}
+
+/// From a driver: store these. Answered by [`FixesStored`]. Never lost while the recorder lives; a driver whose message does not fit keeps it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RecordFixes {
@@ -77,11 +84,15 @@ pub struct RecordFixes {
     pub driver: Addr<DriverActor>,
     /// The driver's number for it, growing.
     pub record: u64,
+    /// What it takes up.
+    pub room: Room,
 }
 
 struct Receipt {
     driver: Addr<DriverActor>,
     record: u64,
+    /// Held until the fixes are stored and their driver told.
+    _room: Room,
 }
 
 /// See the module.
@@ -152,7 +163,6 @@ async fn store_all(world: &World, mut rows: Vec<FixRow>) {
             tokio::time::sleep(Duration::from_millis(jittered_ms)).await;
             pause_ms = (pause_ms * 2).min(RETRY_LAST_MS);
         }
-        world.recorder_load.give_back(rows.len());
         rows = rest;
     }
 }
@@ -166,7 +176,7 @@ impl Handler<RecordFixes> for Recorder {
 
     fn handle(&mut self, message: RecordFixes, ctx: &mut Context<Self>) {
         self.rows.extend(message.rows);
-        self.receipts.push(Receipt { driver: message.driver, record: message.record });
+        self.receipts.push(Receipt { driver: message.driver, record: message.record, _room: message.room });
         self.write_next(ctx);
     }
 }

@@ -18,9 +18,10 @@ use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use actix::Actor;
 use actix::Addr;
+use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -60,11 +61,11 @@ pub struct World {
     /// Counters and histograms.
     pub metrics: Metrics,
     /// What is on its way through the recorder.
-    pub recorder_load: Load,
+    pub recorder_load: Arc<Load>,
     /// The payment provider.
     pub payment: Arc<dyn Payment>,
-    recorder: OnceLock<Addr<Recorder>>,
-    board: OnceLock<Addr<Board>>,
+    recorder: RwLock<Option<Addr<Recorder>>>,
+    board: RwLock<Option<Addr<Board>>>,
     viewers: AtomicU64,
     sessions: AtomicU64,
 }
@@ -80,29 +81,29 @@ impl World {
             directory: Directory::default(),
             watches: WatchRegistry::default(),
             metrics,
-            recorder_load: Load::default(),
+            recorder_load: Arc::default(),
             payment,
-            recorder: OnceLock::new(),
-            board: OnceLock::new(),
+            recorder: RwLock::default(),
+            board: RwLock::default(),
             viewers: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
         })
     }
 
-    /// Names the two actors that exist once a node. The first call counts.
-    pub fn introduce(&self, recorder: Addr<Recorder>, board: Addr<Board>) {
-        let _ = self.recorder.set(recorder);
-        let _ = self.board.set(board);
+    /// The recorder, made if need be.
+    pub fn recorder(self: &Arc<Self>) -> Result<Addr<Recorder>, NotReady> {
+        only_one(&self.recorder, || {
+            let world = self.clone();
+            self.directory.start("recorder", move |ctx| Recorder::new(world, ctx))
+        })
     }
 
-    /// The recorder.
-    pub fn recorder(&self) -> Result<&Addr<Recorder>, NotReady> {
-        self.recorder.get().ok_or(NotReady)
-    }
-
-    /// The board of the operators.
-    pub fn board(&self) -> Result<&Addr<Board>, NotReady> {
-        self.board.get().ok_or(NotReady)
+    /// The board of the operators, made if need be.
+    pub fn board(self: &Arc<Self>) -> Result<Addr<Board>, NotReady> {
+        only_one(&self.board, || {
+            let world = self.clone();
+            self.directory.start("board", move |ctx| Board::new(world, ctx))
+        })
     }
 
     /// Whether any operator looks.
@@ -149,4 +150,20 @@ impl World {
             self.directory.start(order_id, move |ctx| OrderActor::new(id, world, ctx))
         })
     }
+}
+
+/// The actor of which a node has one; a dead one is replaced.
+fn only_one<A: Actor>(
+    place: &RwLock<Option<Addr<A>>>,
+    make: impl FnOnce() -> Result<Addr<A>, NotReady>,
+) -> Result<Addr<A>, NotReady> {
+    let alive = |addr: &&Addr<A>| addr.connected();
+    if let Some(addr) = place.read().as_ref().filter(alive) {
+        return Ok(addr.clone());
+    }
+    let mut place = place.write();
+    if let Some(addr) = place.as_ref().filter(alive) {
+        return Ok(addr.clone());
+    }
+    Ok(place.insert(make()?).clone())
 }

@@ -114,7 +114,8 @@ pub const SETTINGS: &[SettingDoc] = &[
     set("push_interval", "1s", "least time between two pushes of one driver to one customer; 0 = every fix"),
     set("stale", "30s", "a live position is shown as stale after this long without a fix; 0 = never"),
     set("gone", "5m", "a live position is removed after this long without a fix; 0 = never"),
-    set("driver_lost", "60s", "a driver with no socket and no fix for this long counts as lost; 0 = never"),
+    set("driver_lost", "60s", "a driver with no socket and no fix for this long counts as lost; 0 = never")
+        .effect(Effect::NoneYet),
     set("offer_timeout", "20s", "an offer nobody answers closes after this long; 0 = never"),
     set("driver_capacity", "1", "orders in one assignment, at most")
         .effect(Effect::Partly("dispatch offers one order at a time for now")),

@@ -3,7 +3,6 @@
 use crate::actors::desk;
 use crate::actors::desk::store_problem;
 use crate::actors::driver::ReportFixes;
-use crate::actors::driver::Reported;
 use crate::actors::live::LiveDriver;
 use crate::actors::mailbox::ask;
 use crate::clock;
@@ -25,6 +24,7 @@ use crate::protocol::inbound::ShiftChange;
 use crate::protocol::outbound::LiveOut;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
+use crate::protocol::schema;
 use crate::protocol::time;
 use crate::store::TrackCursor;
 use crate::store::TrackPage;
@@ -95,15 +95,17 @@ fn is_gone(api: &Api, live: &LiveDriver, now: Millis) -> bool {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct NearbyQuery {
     /// Degrees WGS84.
+    #[schemars(range(min = -90, max = 90), example = 43.7696)]
     lat: f64,
     /// Degrees WGS84.
+    #[schemars(range(min = -180, max = 180), example = 11.2558)]
     lng: f64,
     /// Metres, at most 50,000.
     radius: f64,
     /// At most 200; 20 when absent.
     limit: Option<usize>,
     /// Only drivers of this status.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::DriverStatus>")]
     status: Option<DriverStatus>,
 }
 
@@ -253,8 +255,10 @@ fn geojson(page: &TrackPage) -> Answer {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct StatusAnswer {
     /// Who.
+    #[schemars(with = "schema::Id")]
     driver_id: String,
     /// The status now seen outside.
+    #[schemars(with = "schema::DriverStatus")]
     status: &'static str,
 }
 
@@ -269,6 +273,3 @@ pub async fn status(
     let seen = desk::shift(&api.world, &driver_id, body.0.status, body.0.share_location).await?;
     ok(&StatusAnswer { driver_id: driver_id.to_string(), status: seen.as_str() })
 }
-
-/// The shape of an answered report, for the documents.
-pub type ReportAnswer = Reported;

@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 pub mod context;
 pub mod dev;
+pub mod documents;
 mod doors;
 pub mod drivers;
 pub mod json;
@@ -20,36 +21,14 @@ pub mod socket;
 pub mod tiles;
 pub mod tracking;
 
+use crate::protocol::identity::Principal;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use actix_web::Resource;
 use actix_web::web;
 use problem::method_not_allowed;
 
-/// Calls of the contract that are not built yet; each answers 422 `not_available` to any method.
-const NOT_BUILT: &[&str] = &[
-    "/drivers/{id}",
-    "/drivers/{id}/offers",
-    "/orders/{id}/share",
-    "/events",
-    "/audit",
-    "/dead-letters",
-    "/dead-letters/{tail:.*}",
-    "/cells",
-    "/quotes",
-    "/quotes/{tail:.*}",
-    "/eta/{tail:.*}",
-    "/restaurants",
-    "/restaurants/{tail:.*}",
-    "/search/{tail:.*}",
-    "/auth/{tail:.*}",
-    "/admin/{tail:.*}",
-    "/analytics/{tail:.*}",
-    "/osmand",
-    "/owntracks",
-];
-
-/// The whole route table, but for the pages and documents.
+/// The whole route table, but for the pages. The calls not built yet are listed in [`documents::LATER`].
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .app_data(problem::path_config())
@@ -63,6 +42,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(get("/tiles/florence.json", web::get().to(map::tile_json)))
         .service(get("/tiles/florence/{z}/{x}/{y}.mvt", web::get().to(map::tile)))
         .service(api_v1())
+        .configure(documents::configure)
         .default_service(web::to(problem::no_such_route));
 }
 
@@ -94,11 +74,20 @@ fn api_v1() -> actix_web::Scope {
         .service(post("/orders/{id}/unassign", web::post().to(orders::unassign)))
         .service(post("/orders/{id}/offers/{offer_id}/accept", web::post().to(orders::accept)))
         .service(post("/orders/{id}/offers/{offer_id}/decline", web::post().to(orders::decline)));
-    let whole = NOT_BUILT.iter().fold(built, |scope, path| scope.service(web::resource(*path).to(not_built)));
+    let whole = documents::LATER.iter().fold(built, |scope, later| {
+        let route = if later.open { web::to(no_accounts_yet) } else { web::to(not_built) };
+        scope.service(web::resource(later.path).route(route))
+    });
     whole.default_service(web::to(problem::no_such_route))
 }
 
-async fn not_built() -> Problem {
+/// Whoever is nobody learns no more here than anywhere else.
+async fn not_built(_who: Principal) -> Problem {
+    Problem::new(Code::NotAvailable)
+}
+
+/// Signing in is for people who have no token yet.
+async fn no_accounts_yet() -> Problem {
     Problem::new(Code::NotAvailable)
 }
 

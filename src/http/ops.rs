@@ -4,7 +4,7 @@ use crate::http::api::Api;
 use crate::http::socket::Rails;
 use actix_web::HttpResponse;
 use actix_web::web;
-use serde_json::json;
+use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -26,25 +26,82 @@ impl Readiness {
     }
 }
 
+/// Answer of `/healthz`.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Alive {
+    /// Always `ok`.
+    status: &'static str,
+}
+
 /// The process runs.
 pub async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
+    HttpResponse::Ok().json(Alive { status: "ok" })
+}
+
+/// Answer of `/readyz`.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct ReadyState {
+    /// `ready`; else `starting`, `draining` or `unavailable`.
+    status: &'static str,
+    /// What the node leans on.
+    dependencies: Dependencies,
+}
+
+/// What the node leans on.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Dependencies {
+    store: StoreState,
+    cluster: ClusterState,
+}
+
+/// The store, and what an acknowledgement means there.
+#[derive(Debug, Default, Serialize, schemars::JsonSchema)]
+pub struct StoreState {
+    /// `ok` or `down`.
+    state: &'static str,
+    /// `sqlite` or `postgres`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    kind: Option<&'static str>,
+    /// `fsync` or `os-buffer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    durability: Option<&'static str>,
+    /// Whether a crash of the machine may lose what was acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    lossy: Option<bool>,
+    /// Jobs waiting for the writer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "usize")]
+    queued: Option<usize>,
+    /// What is wrong, where something is.
+    detail: Option<String>,
+}
+
+/// Other nodes.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct ClusterState {
+    /// `local`: there are none.
+    state: &'static str,
+    /// In words.
+    detail: &'static str,
 }
 
 /// Each dependency with its state and what an acknowledgement means there.
 pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web::Data<Arc<Rails>>) -> HttpResponse {
     let store = match api.world.store.health.health().await {
-        Ok(health) => json!({
-            "state": if health.ok { "ok" } else { "down" },
-            "kind": health.kind,
-            "durability": health.durability,
-            "lossy": health.durability != "fsync",
-            "queued": health.queued,
-            "detail": health.detail,
-        }),
-        Err(error) => json!({ "state": "down", "detail": error.to_string() }),
+        Ok(health) => StoreState {
+            state: if health.ok { "ok" } else { "down" },
+            kind: Some(health.kind),
+            durability: Some(health.durability),
+            lossy: Some(health.durability != "fsync"),
+            queued: Some(health.queued),
+            detail: health.detail,
+        },
+        Err(error) => StoreState { state: "down", detail: Some(error.to_string()), ..StoreState::default() },
     };
-    let store_ok = store["state"] == "ok";
+    let store_ok = store.state == "ok";
     let draining = rails.is_draining();
     let serves = store_ok && ready.get() && !draining;
     let status = match (draining, ready.get(), store_ok) {
@@ -53,8 +110,8 @@ pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web
         (_, _, false) => "unavailable",
         _ => "ready",
     };
-    let links = json!({ "state": "local", "detail": "one node, everything in process" });
-    let body = json!({ "status": status, "dependencies": { "store": store, "cluster": links } });
+    let cluster = ClusterState { state: "local", detail: "one node, everything in process" };
+    let body = ReadyState { status, dependencies: Dependencies { store, cluster } };
     let mut response = if serves { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     if !serves {
         response.insert_header(("Retry-After", "1"));

@@ -27,6 +27,7 @@ use crate::http::json::JsonBytes;
 use crate::http::json::parse;
 use crate::http::sessions::driver::step_request;
 use crate::limits;
+use crate::protocol::answer::OfferDeclined;
 use crate::protocol::identity::Principal;
 use crate::protocol::identity::Role;
 use crate::protocol::inbound::OrderStep;
@@ -36,6 +37,7 @@ use crate::protocol::order::OrderOut;
 use crate::protocol::order::PlaceIn;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
+use crate::protocol::schema;
 use crate::store;
 use crate::store::Claim;
 use crate::store::OrdersOf;
@@ -231,7 +233,7 @@ pub async fn get(api: web::Data<Api>, who: Principal, path: web::Path<String>) -
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct ListQuery {
     /// Only orders at this step.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::OrderStatus>")]
     status: Option<Status>,
     /// Where the page before ended.
     cursor: Option<String>,
@@ -335,7 +337,7 @@ pub async fn ready(api: web::Data<Api>, who: Principal, path: web::Path<String>)
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct StepBody {
     /// `at_pickup`, `picked_up`, `at_dropoff`, `delivered`; `failed` after pickup; `searching` hands it back before.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::DriverStep")]
     status: Status,
     /// The version the step was decided on.
     #[serde(default)]
@@ -362,7 +364,7 @@ pub async fn status(api: web::Data<Api>, who: Principal, path: web::Path<String>
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct AssignBody {
     /// Who is to carry it.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     driver_id: DriverId,
 }
 
@@ -395,7 +397,7 @@ pub async fn accept(api: web::Data<Api>, who: Principal, path: web::Path<(String
 pub async fn decline(api: web::Data<Api>, who: Principal, path: web::Path<(String, String)>) -> Answer {
     let (driver_id, offer_id, order_id) = offered(&api, &who, &path).await?;
     desk::decline(&api.world, &driver_id, &offer_id, Some(&order_id)).await?;
-    ok(&serde_json::json!({ "offer_id": offer_id, "outcome": "declined" }))
+    ok(&OfferDeclined { offer_id, outcome: "declined" })
 }
 
 /// The driver in whose name an offer is answered: themselves, or for a service the one it was made to.

@@ -53,15 +53,22 @@ fn is_origin(text: &str) -> bool {
     !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
 }
 
-/// Routes of the pages: `/`, `/track` (also `/customer`), `/operator`, `/static/...` and `/vendor/...`.
+/// Address and file of each page.
+const PAGES: [(&str, &str); 5] = [
+    ("/", "index.html"),
+    ("/track", "track.html"),
+    ("/customer", "track.html"),
+    ("/operator", "operator.html"),
+    ("/docs", "docs.html"),
+];
+
+/// Routes of the pages, `/static/...` and `/vendor/...`.
 ///
 /// `tiles_origin` (`scheme://host[:port]`) is where tiles come from when not from this host; it is added to `connect-src`.
 pub fn configure(tiles_origin: Option<&str>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let policy = Policy::new(tiles_origin);
     move |cfg: &mut web::ServiceConfig| {
-        for (path, file) in
-            [("/", "index.html"), ("/track", "track.html"), ("/customer", "track.html"), ("/operator", "operator.html")]
-        {
+        for (path, file) in PAGES {
             let policy = policy.clone();
             let page = move |request: HttpRequest| std::future::ready(page(&request, file, &policy));
             cfg.service(web::resource(path).route(web::get().to(page.clone())).route(web::head().to(page)));
@@ -119,7 +126,7 @@ fn serve(request: &HttpRequest, file: &str, cache: &HeaderValue) -> HttpResponse
 }
 
 /// Whether the browser already holds this version. The weak comparison is the one for GET (RFC 9110, 13.1.2).
-fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
+pub fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(known)) => known.iter().any(|each| each.weak_eq(tag)),
@@ -127,7 +134,8 @@ fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -163,7 +171,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_page_is_html_under_the_policy() {
-        for path in ["/", "/track", "/customer", "/operator"] {
+        for (path, _) in PAGES {
             let (status, headers, body) = get(path, None).await;
             assert_eq!(status, StatusCode::OK, "{path}");
             assert_eq!(text(&headers, "content-type"), "text/html; charset=utf-8");
@@ -178,7 +186,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_pages_load_exists_unless_it_is_vendored() {
-        for page in ["index.html", "track.html", "operator.html"] {
+        for (_, page) in PAGES {
             let html = Files::get(page).unwrap().data;
             let html = std::str::from_utf8(&html).unwrap().to_owned();
             for quoted in html.split('"').filter(|part| part.starts_with("/static/")) {

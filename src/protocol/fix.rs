@@ -5,6 +5,7 @@ use crate::domain::fix::Refusal;
 use crate::domain::geo::Position;
 use crate::domain::ids::OrderId;
 use crate::domain::time::Millis;
+use crate::protocol::schema;
 use crate::protocol::time;
 use serde::Deserialize;
 use serde::Serialize;
@@ -17,8 +18,10 @@ const SEQ_MAX: i64 = 1 << 53;
 #[schemars(rename = "Fix")]
 pub struct FixIn {
     /// Degrees WGS84.
+    #[schemars(range(min = -90, max = 90), example = 43.7696)]
     pub latitude: f64,
     /// Degrees WGS84.
+    #[schemars(range(min = -180, max = 180), example = 11.2558)]
     pub longitude: f64,
     /// Metres per second; negative means unknown.
     #[serde(default)]
@@ -34,14 +37,15 @@ pub struct FixIn {
     pub altitude: Option<f64>,
     /// RFC 3339 or Unix milliseconds; the moment of arrival when absent.
     #[serde(default, with = "time::option")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::TimeIn>")]
     pub timestamp: Option<Millis>,
     /// Grows over the driver's life, at most 2^53.
     #[serde(default)]
+    #[schemars(range(min = 0, max = SEQ_MAX))]
     pub seq: Option<i64>,
     /// The order the device works on.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::Id>")]
     pub order_id: Option<OrderId>,
     /// Charge, usually percent.
     #[serde(default)]
@@ -115,6 +119,7 @@ pub struct FixOut {
     /// Degrees WGS84.
     pub longitude: f64,
     /// RFC 3339.
+    #[schemars(with = "schema::Time")]
     pub timestamp: String,
     /// The device's counter.
     pub seq: Option<i64>,
@@ -129,7 +134,7 @@ pub struct FixOut {
     pub altitude: Option<f64>,
     /// The order the device was working on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "schema::Id")]
     pub order_id: Option<OrderId>,
     /// Charge.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +144,7 @@ pub struct FixOut {
     pub signal: Option<f64>,
     /// Why it never went live: `late`, `teleport`, `inaccurate` or `null_island`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::FixFlag")]
     pub flag: Option<&'static str>,
 }
 

@@ -4,6 +4,7 @@ use crate::domain::driver::Shift;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Status;
+use crate::protocol::schema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -74,7 +75,7 @@ pub struct Locations<'a> {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct ShiftChange {
     /// `available`, `paused` or `offline`.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Shift")]
     pub status: Shift,
     /// Whether customers may see the driver while their order is carried.
     #[serde(default)]
@@ -85,7 +86,7 @@ pub struct ShiftChange {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct OfferAnswer {
     /// Which offer.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub offer_id: OfferId,
     /// Why not.
     #[serde(default)]
@@ -96,10 +97,10 @@ pub struct OfferAnswer {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct OrderStep {
     /// Which order.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub order_id: OrderId,
     /// `at_pickup`, `picked_up`, `at_dropoff`, `delivered`; `failed` after pickup; `searching` hands it back before.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::DriverStep")]
     pub status: Status,
     /// The version the step was decided on; refused when the order has another by now.
     #[serde(default)]
@@ -113,7 +114,7 @@ pub struct OrderStep {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct Subscribe {
     /// Which order.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub order_id: OrderId,
     /// Every event above this sequence number is sent first; without it the order as it is.
     #[serde(default)]
@@ -124,7 +125,7 @@ pub struct Subscribe {
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct Unsubscribe {
     /// Which order.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub order_id: OrderId,
 }
 

@@ -1,5 +1,6 @@
 //! The wire: the only JSON a client sees, with its problem codes and close codes.
 
+pub mod answer;
 pub mod close;
 pub mod fix;
 pub mod identity;
@@ -8,4 +9,5 @@ pub mod json;
 pub mod order;
 pub mod outbound;
 pub mod problem;
+pub mod schema;
 pub mod time;

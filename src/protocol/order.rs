@@ -8,6 +8,7 @@ use crate::domain::order::Order;
 use crate::domain::order::OrderEvent;
 use crate::domain::order::Place;
 use crate::domain::time::Millis;
+use crate::protocol::schema;
 use crate::protocol::time::to_rfc3339;
 use serde::Deserialize;
 use serde::Serialize;
@@ -54,10 +55,12 @@ impl From<&Item> for ItemOut {
 #[schemars(rename = "Prep")]
 pub struct PrepOut {
     /// `preparing` or `ready`.
+    #[schemars(with = "schema::PrepState")]
     pub state: &'static str,
     /// Expected preparation in seconds, counted from payment.
     pub seconds: u32,
     /// When it is, or was, ready.
+    #[schemars(with = "Option<schema::Time>")]
     pub ready_at: Option<String>,
 }
 
@@ -76,8 +79,10 @@ pub struct PriceOut {
 #[schemars(rename = "Eta")]
 pub struct EtaOut {
     /// At the pickup.
+    #[schemars(with = "Option<schema::Time>")]
     pub pickup_at: Option<String>,
     /// At the customer's door.
+    #[schemars(with = "Option<schema::Time>")]
     pub dropoff_at: Option<String>,
 }
 
@@ -86,21 +91,27 @@ pub struct EtaOut {
 #[schemars(rename = "Order")]
 pub struct OrderOut {
     /// UUIDv7.
+    #[schemars(with = "schema::Id")]
     pub order_id: String,
     /// `food`, `parcel` or `ride`.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::OrderKind")]
     pub kind: Kind,
     /// The step it stands at.
+    #[schemars(with = "schema::OrderStatus")]
     pub status: &'static str,
     /// Grows by one with each event.
     pub version: i64,
     /// Who ordered.
+    #[schemars(with = "schema::Id")]
     pub customer_id: String,
     /// Who prepares it.
+    #[schemars(with = "Option<schema::Id>")]
     pub merchant_id: Option<String>,
     /// Who carries it.
+    #[schemars(with = "Option<schema::Id>")]
     pub driver_id: Option<String>,
     /// As part of which assignment.
+    #[schemars(with = "Option<schema::Id>")]
     pub assignment_id: Option<String>,
     /// Where the goods are.
     pub pickup: PlaceOut,
@@ -111,8 +122,10 @@ pub struct OrderOut {
     /// The kitchen's side.
     pub prep: PrepOut,
     /// The booked time.
+    #[schemars(with = "Option<schema::Time>")]
     pub scheduled_for: Option<String>,
     /// When matching should act.
+    #[schemars(with = "Option<schema::Time>")]
     pub due_at: Option<String>,
     /// What it costs.
     pub price: PriceOut,
@@ -121,8 +134,10 @@ pub struct OrderOut {
     /// A word from the customer.
     pub note: Option<String>,
     /// When it was placed.
+    #[schemars(with = "schema::Time")]
     pub created_at: String,
     /// When it last changed.
+    #[schemars(with = "schema::Time")]
     pub updated_at: String,
     /// H3 resolution 5 cell of the pickup.
     pub geo_key: String,
@@ -168,14 +183,17 @@ impl From<&Order> for OrderOut {
 #[schemars(rename = "OrderEvent")]
 pub struct EventOut {
     /// The order.
+    #[schemars(with = "schema::Id")]
     pub order_id: String,
     /// The order's version after it; counts up by one.
     pub seq: i64,
     /// The event's name: a status, or `created`, `ready`, `released`.
     pub event: String,
     /// The order's status after it.
+    #[schemars(with = "schema::OrderStatus")]
     pub status: &'static str,
     /// When.
+    #[schemars(with = "schema::Time")]
     pub at: String,
     /// The role of who did it.
     pub by: String,
@@ -183,6 +201,7 @@ pub struct EventOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The driver after it.
+    #[schemars(with = "Option<schema::Id>")]
     pub driver_id: Option<String>,
 }
 
@@ -205,8 +224,10 @@ impl From<&OrderEvent> for EventOut {
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 pub struct PlaceIn {
     /// Degrees WGS84.
+    #[schemars(range(min = -90, max = 90), example = 43.7696)]
     pub latitude: f64,
     /// Degrees WGS84.
+    #[schemars(range(min = -180, max = 180), example = 11.2558)]
     pub longitude: f64,
     /// How people call it, at most 500 characters.
     #[serde(default)]
@@ -234,7 +255,7 @@ fn one() -> u32 {
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 pub struct NewOrder {
     /// `food`, `parcel` or `ride`.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::OrderKind")]
     pub kind: Kind,
     /// Where the goods are.
     pub pickup: PlaceIn,
@@ -248,11 +269,11 @@ pub struct NewOrder {
     pub prep_seconds: Option<u32>,
     /// Who prepares it.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::Id>")]
     pub merchant_id: Option<MerchantId>,
     /// Whose order it is; for roles service and operator only.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::Id>")]
     pub customer_id: Option<CustomerId>,
     /// A time window in the future. Not available yet.
     #[serde(default)]

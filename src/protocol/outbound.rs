@@ -13,6 +13,7 @@ use crate::domain::time::Millis;
 use crate::limits::HEARTBEAT_S;
 use crate::protocol::order::EventOut;
 use crate::protocol::order::OrderOut;
+use crate::protocol::schema;
 use crate::protocol::time::to_rfc3339;
 use bytestring::ByteString;
 use serde::Serialize;
@@ -32,12 +33,14 @@ pub struct Welcome<'a> {
     /// The server pings this often; a client silent for twice as long is closed.
     pub heartbeat_s: u64,
     /// RFC 3339.
+    #[schemars(with = "schema::Time")]
     pub server_time: String,
     /// For drivers: the highest `seq` stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seq: Option<i64>,
     /// For drivers: the status seen outside.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::DriverStatus")]
     pub status: Option<&'static str>,
 }
 
@@ -62,17 +65,19 @@ pub struct Done<'a, T: Serialize> {
 }
 
 /// Nothing more to say than `ok`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Nothing {}
 
 /// A command was not done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename = "error")]
 pub struct Refused<'a> {
     /// The client's id for it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::MessageId")]
     pub id: Option<&'a RawValue>,
     /// Stable, snake_case.
+    #[schemars(with = "schema::ProblemCode")]
     pub code: &'a str,
     /// For people.
     pub detail: &'a str,
@@ -97,6 +102,7 @@ pub struct FixNotice {
     /// Which, where it had one.
     pub seq: Option<i64>,
     /// Why.
+    #[schemars(with = "schema::FixCode")]
     pub code: &'static str,
 }
 
@@ -105,11 +111,12 @@ pub struct FixNotice {
 #[serde(tag = "type", rename = "offer")]
 pub struct OfferOut {
     /// Answer with this.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub offer_id: OfferId,
     /// What is offered.
     pub orders: Vec<OrderOut>,
     /// Answer before this.
+    #[schemars(with = "schema::Time")]
     pub expires_at: String,
     /// Seconds to the pickup.
     pub pickup_eta_s: i64,
@@ -120,9 +127,10 @@ pub struct OfferOut {
 #[serde(tag = "type", rename = "offer.closed")]
 pub struct OfferClosed<'a> {
     /// Which.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub offer_id: &'a OfferId,
     /// `accepted`, `declined`, `expired` or `withdrawn`.
+    #[schemars(with = "schema::OfferOutcome")]
     pub reason: &'a str,
 }
 
@@ -149,10 +157,10 @@ pub fn order_frame(event: &OrderEvent, order: Option<&Order>) -> ByteString {
 #[serde(tag = "type", rename = "location")]
 pub struct LocationFrame<'a> {
     /// The order.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub order_id: &'a OrderId,
     /// Who carries it.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub driver_id: &'a DriverId,
     /// Degrees WGS84.
     pub latitude: f64,
@@ -163,6 +171,7 @@ pub struct LocationFrame<'a> {
     /// Metres per second.
     pub speed: Option<f64>,
     /// When the device took it.
+    #[schemars(with = "schema::Time")]
     pub timestamp: String,
     /// How old it was when sent.
     pub age_ms: i64,
@@ -175,9 +184,10 @@ pub struct LocationFrame<'a> {
 #[serde(tag = "type", rename = "location.stale")]
 pub struct LocationStale<'a> {
     /// The order.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub order_id: &'a OrderId,
     /// When the last position was taken.
+    #[schemars(with = "schema::Time")]
     pub since: String,
 }
 
@@ -186,7 +196,7 @@ pub struct LocationStale<'a> {
 #[serde(tag = "type", rename = "location.gone")]
 pub struct LocationGone<'a> {
     /// The order.
-    #[schemars(with = "String")]
+    #[schemars(with = "schema::Id")]
     pub order_id: &'a OrderId,
 }
 
@@ -194,6 +204,7 @@ pub struct LocationGone<'a> {
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct LiveOut {
     /// Who.
+    #[schemars(with = "schema::Id")]
     pub driver_id: String,
     /// Degrees WGS84.
     pub latitude: f64,
@@ -209,11 +220,13 @@ pub struct LiveOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub altitude: Option<f64>,
     /// When the device took it.
+    #[schemars(with = "schema::Time")]
     pub timestamp: String,
     /// The device's counter.
     pub seq: Option<i64>,
     /// The order the driver carries.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Id")]
     pub order_id: Option<String>,
     /// Charge.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -228,6 +241,7 @@ pub struct LiveOut {
     /// H3 cell.
     pub cell: String,
     /// `available`, `offered`, `busy`, `paused` or `offline`.
+    #[schemars(with = "schema::DriverStatus")]
     pub status: &'static str,
 }
 

@@ -5,6 +5,7 @@
 
 use crate::domain::fix::Flag;
 use crate::domain::fix::Refusal;
+use crate::protocol::schema;
 use serde::Serialize;
 use std::fmt;
 
@@ -42,7 +43,9 @@ macro_rules! codes {
                 match self { $(Code::$variant => $title,)+ }
             }
 
-            fn usual_detail(self) -> &'static str {
+            /// What people read where the refusing place says nothing more exact.
+            #[must_use]
+            pub fn usual_detail(self) -> &'static str {
                 match self { $(Code::$variant => $detail,)+ }
             }
         }
@@ -123,7 +126,7 @@ impl Serialize for Code {
 }
 
 /// One bad field of a request body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) of the field, such as `/pickup/latitude`.
     pub pointer: String,
@@ -240,16 +243,27 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// The body of a refusal (RFC 9457).
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct Body<'a> {
+    /// Where the code is explained: `/docs/errors#code`.
     #[serde(rename = "type")]
     kind: String,
+    /// The same for every problem of this code.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// For people.
     detail: &'a str,
+    /// Stable: what clients branch on.
+    #[schemars(with = "schema::ProblemCode")]
     code: Code,
+    /// What `X-Request-Id` says too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     request_id: Option<&'a str>,
+    /// Bad fields, where fields are the cause.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
 }

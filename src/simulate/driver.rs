@@ -24,6 +24,7 @@ use super::wire::Status;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio::time::MissedTickBehavior;
 
 /// The states in which an order is somebody's to carry.
@@ -114,7 +115,10 @@ impl Driver {
     /// Drives until nobody wants it any more: the task is aborted, or the line is over.
     pub(crate) async fn drive(mut self) {
         let tally = Arc::clone(&self.exchange.api.tally);
-        let mut clock = tokio::time::interval(self.habits.tick);
+        // Phones do not tick together: each begins at a moment of its own.
+        let tick_ms = u64::try_from(self.habits.tick.as_millis()).unwrap_or(u64::MAX).max(1);
+        let phase = Duration::from_millis(rand::random_range(0..tick_ms));
+        let mut clock = tokio::time::interval_at(Instant::now() + phase, self.habits.tick);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut online = None;
         let mut busy = None;
@@ -211,8 +215,11 @@ impl Driver {
 
     fn measure(&mut self, now_ms: i64) {
         let every_ms = i64::try_from(self.habits.fix_every.as_millis()).unwrap_or(i64::MAX);
-        self.fix_due_ms =
-            if self.fix_due_ms == 0 { now_ms + every_ms } else { (self.fix_due_ms + every_ms).max(now_ms) };
+        self.fix_due_ms = if self.fix_due_ms == 0 {
+            now_ms + rand::random_range(0..=every_ms)
+        } else {
+            (self.fix_due_ms + every_ms).max(now_ms)
+        };
         let seq = self.unsettled.next_seq(now_ms);
         let fix = self.courier.fix(seq, now_ms);
         let dropped = self.unsettled.push(fix);

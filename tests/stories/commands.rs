@@ -172,3 +172,14 @@ async fn a_server_with_a_secret_of_its_own_believes_only_that() {
     caller.token = Some(crate::support::sign(&claims, &format!("{SECRET}x"), jsonwebtoken::Algorithm::HS256));
     caller.get("/orders").await.problem(401, "unauthorized");
 }
+
+#[tokio::test]
+async fn the_settings_page_is_what_the_program_says() {
+    let output = run(beeline(&["print-config", "--markdown"])).await;
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    assert_eq!(
+        text(&output.stdout).trim(),
+        std::fs::read_to_string(page).unwrap().trim(),
+        "print it into docs/settings.md"
+    );
+}

@@ -3,12 +3,14 @@
 use crate::support::CENTRE;
 use crate::support::Customer;
 use crate::support::Driver;
+use crate::support::SERVE;
 use crate::support::Server;
 use crate::support::UNLIMITED;
 use crate::support::order_body;
 use crate::support::until;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -157,4 +159,52 @@ async fn a_second_server_on_the_same_data_is_refused() {
     let data = server.data().display().to_string();
     assert!(said.contains("in use") && said.contains(&data) && said.contains("BEELINE_DATA"), "{said}");
     server.operator().get("/orders").await.expect(200);
+}
+
+/// Every order there is, page by page: id, version and status.
+async fn all_orders(server: &Server) -> Vec<(String, i64, String)> {
+    let operator = server.operator();
+    let mut found = Vec::new();
+    let mut path = "/orders?limit=200".to_owned();
+    loop {
+        let page = operator.get(&path).await.expect(200).body;
+        found.extend(page["orders"].as_array().unwrap().iter().map(|order| {
+            let text = |field: &str| order[field].as_str().unwrap().to_owned();
+            (text("order_id"), order["version"].as_i64().unwrap(), text("status"))
+        }));
+        let Some(cursor) = page["next_cursor"].as_str() else { return found };
+        path = format!("/orders?limit=200&cursor={cursor}");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_killed_in_the_middle_loses_no_order_and_no_settled_fix() {
+    let mut server = Server::run(&["demo"], &[]).await;
+    let before = until("deliveries under way in the demo", || async {
+        let orders = all_orders(&server).await;
+        let carried = orders.iter().filter(|(_, _, status)| status == "assigned" || status == "at_pickup").count();
+        (orders.len() >= 5 && carried >= 2).then_some(orders)
+    })
+    .await;
+    let around = format!("/drivers/nearby?lat={}&lng={}&radius=20000&limit=20", CENTRE.latitude, CENTRE.longitude);
+    let nearby = server.operator().get(&around).await.expect(200).body;
+    let mut settled = Vec::new();
+    for driver in nearby["drivers"].as_array().unwrap() {
+        let id = driver["driver_id"].as_str().unwrap().to_owned();
+        settled.push((stored(&server, &id).await, id));
+    }
+    assert!(settled.iter().any(|(seqs, _)| !seqs.is_empty()));
+    server.kill().await;
+    server.arguments = SERVE;
+    server.boot_again().await;
+    let after: BTreeMap<String, i64> =
+        all_orders(&server).await.into_iter().map(|(id, version, _)| (id, version)).collect();
+    for (order_id, version, status) in before {
+        let kept = after.get(&order_id).copied();
+        assert!(kept >= Some(version), "{order_id} was {status} at version {version}, is at {kept:?}");
+    }
+    for (seqs, id) in settled {
+        let kept = stored(&server, &id).await;
+        assert!(seqs.is_subset(&kept), "{id}: {:?} is lost", seqs.difference(&kept));
+    }
 }

@@ -117,8 +117,8 @@ async fn a_page_of_another_origin_opens_no_socket() {
 #[tokio::test]
 async fn a_socket_ends_with_its_token_unless_a_new_one_is_brought_in_time() {
     let server = Server::start().await;
-    // Expired eight seconds ago, so that the leeway of ten ends in two.
-    let short = Claims::of("customer", "c-1").expiring_in(-8);
+    // Expired six seconds ago, so that the leeway of ten ends in four.
+    let short = Claims::of("customer", "c-1").expiring_in(-6);
     let caller = server.caller_with(&short);
     let (mut left, mut renewed) = (caller.socket("/ws/customer").await, caller.socket("/ws/customer").await);
     let fresh = server.token(&Claims::of("customer", "c-1"));

@@ -7,7 +7,7 @@ use crate::support::Server;
 use crate::support::UNLIMITED;
 use crate::support::until;
 
-const SHORT: [(&str, &str); 4] = [UNLIMITED[0], UNLIMITED[1], ("BEELINE_STALE", "1s"), ("BEELINE_GONE", "3s")];
+const SHORT: [(&str, &str); 4] = [UNLIMITED[0], UNLIMITED[1], ("BEELINE_STALE", "2s"), ("BEELINE_GONE", "5s")];
 
 #[tokio::test]
 async fn silence_is_told_as_stale_then_gone_and_a_new_fix_ends_it() {

@@ -182,7 +182,7 @@ impl Cell {
                 open_orders: cell.open.len(),
             };
             if let Ok(board) = cell.world.board() {
-                tell(board, report);
+                tell(&board, report);
             }
         });
     }

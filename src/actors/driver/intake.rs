@@ -25,6 +25,7 @@ use crate::protocol::fix::Unreadable;
 use crate::protocol::outbound::FixNotice;
 use crate::protocol::outbound::encode;
 use crate::store::FixRow;
+use actix::ActorContext;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
@@ -154,7 +155,8 @@ impl DriverActor {
             Err(due) => self.release_at(due, now, ctx),
             Ok(()) => {
                 if let Some(held) = self.held.take() {
-                    self.go_live(held, now);
+                    // What the rate holds back is not late.
+                    self.go_live(Held { read_at: Instant::now(), ..held }, now);
                     self.flush(ctx);
                 }
             }
@@ -206,27 +208,29 @@ impl DriverActor {
         if count == 0 || self.flush_due {
             return;
         }
-        let room = self.world.recorder_load.take(count);
-        let Some(recorder) = self.world.recorder().ok().filter(|_| room) else {
-            if room {
-                self.world.recorder_load.give_back(count);
-            }
+        let (Ok(recorder), Some(room)) = (self.world.recorder(), self.world.recorder_load.take(count)) else {
             self.flush_later(ctx);
             return;
         };
+        let is_new = self.recorder.as_ref().is_some_and(|known| *known != recorder);
+        if is_new && !self.on_way.is_empty() {
+            // A recorder died with records of ours; word of later ones must not be taken for word of them. The device sends them again.
+            ctx.stop();
+            return;
+        }
         let rows = std::mem::take(&mut self.backlog);
-        let message = RecordFixes { rows, driver: ctx.address(), record: self.record + 1 };
+        let message = RecordFixes { rows, driver: ctx.address(), record: self.record + 1, room };
         match recorder.try_send(message) {
             Ok(()) => {
                 self.record += 1;
                 self.on_way.push_back((self.record, count));
             }
             Err(SendError::Full(message) | SendError::Closed(message)) => {
-                self.world.recorder_load.give_back(count);
                 self.backlog = message.rows;
                 self.flush_later(ctx);
             }
         }
+        self.recorder = Some(recorder);
     }
 
     fn flush_later(&mut self, ctx: &mut Context<Self>) {

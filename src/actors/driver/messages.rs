@@ -80,6 +80,7 @@ pub struct Verdict {
     /// Its place in the report.
     pub index: usize,
     /// Why.
+    #[schemars(with = "crate::protocol::schema::FixCode")]
     pub code: &'static str,
 }
 

@@ -23,6 +23,7 @@ pub use messages::Reported;
 
 use crate::actors::outbox::Event;
 use crate::actors::outbox::Outbox;
+use crate::actors::recorder::Recorder;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::driver::Driver;
@@ -43,6 +44,7 @@ use crate::store::FixRow;
 use crate::store::Offer;
 use actix::Actor;
 use actix::ActorContext;
+use actix::Addr;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
@@ -108,6 +110,7 @@ pub struct DriverActor {
     /// A flush that found no room comes again by itself.
     flush_due: bool,
     record: u64,
+    recorder: Option<Addr<Recorder>>,
     /// Records with the recorder, each with its number of fixes.
     on_way: VecDeque<(u64, usize)>,
     waiters: VecDeque<(u64, oneshot::Sender<()>)>,
@@ -139,6 +142,7 @@ impl DriverActor {
             backlog: Vec::new(),
             flush_due: false,
             record: 0,
+            recorder: None,
             on_way: VecDeque::new(),
             waiters: VecDeque::new(),
             ack_due: false,

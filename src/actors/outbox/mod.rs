@@ -178,7 +178,7 @@ impl Outbox {
         let _ = self.session.set(session);
     }
 
-    /// Hands everything to `send`: heartbeat, ack, events, newest frames, poke, and the close last.
+    /// Hands everything to `send`: heartbeat, events, ack, newest frames, poke, and the close last.
     ///
     /// `send` runs with the outbox open, and may push into it; that comes with the next wake-up.
     pub fn drain(&self, mut send: impl FnMut(Out)) {

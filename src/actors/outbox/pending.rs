@@ -96,8 +96,9 @@ impl Pending {
         if std::mem::take(&mut self.ping) {
             taken.push(Out::Ping);
         }
-        self.take_acks(taken);
+        // Events first: an ack counts refused fixes as settled because their sender has been told.
         taken.extend(self.events.drain(..).map(Out::Event));
+        self.take_acks(taken);
         taken.extend(self.latest.drain(..).map(Out::Latest));
         if std::mem::take(&mut self.poke) {
             taken.push(Out::Poke);

@@ -142,7 +142,7 @@ fn heartbeat_first_and_close_last_whatever_the_order_of_the_pushes() {
     outbox.ack(9, &[]);
     outbox.ping();
     assert!(outbox.close(CloseCode::Restarting, "retry_ms=5"));
-    assert_eq!(texts(&drained(&outbox)), ["ping", "ack 9", "e1", "e2", "a1", "poke", "close 1012 retry_ms=5"]);
+    assert_eq!(texts(&drained(&outbox)), ["ping", "e1", "e2", "ack 9", "a1", "poke", "close 1012 retry_ms=5"]);
 }
 
 #[test]

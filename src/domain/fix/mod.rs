@@ -192,6 +192,10 @@ impl Gate {
         if let Some(flag) = self.flag(fix) {
             return Verdict::Flagged(flag);
         }
+        if self.newest.is_some_and(|newest| newest.timestamp == fix.timestamp) {
+            // Of two fixes of one moment the first is shown.
+            return Verdict::Accepted { live: false };
+        }
         self.newest = Some(Waypoint::of(fix));
         self.suspect = None;
         let age_ms = now.since(fix.timestamp);
@@ -214,6 +218,7 @@ impl Gate {
     fn remember(&mut self, fix: &Fix) {
         if fix.seq.is_some() {
             self.last_seq = fix.seq;
+            return;
         }
         if self.times.len() == REMEMBERED_TIMES {
             self.times.pop_front();
@@ -229,7 +234,7 @@ impl Gate {
             return Some(Flag::Inaccurate);
         }
         let newest = self.newest?;
-        if fix.timestamp <= newest.timestamp {
+        if fix.timestamp < newest.timestamp {
             return Some(Flag::Late);
         }
         let here = Waypoint::of(fix);

@@ -75,6 +75,14 @@ fn without_seq_a_timestamp_is_taken_once() {
 }
 
 #[test]
+fn of_two_fixes_of_one_moment_the_second_is_history() {
+    let mut gate = Gate::default();
+    let with_seq = |seq| Fix { seq: Some(seq), ..florence(NOW) };
+    assert_eq!(judge(&mut gate, &with_seq(1), NOW), LIVE);
+    assert_eq!(judge(&mut gate, &with_seq(2), NOW), Verdict::Accepted { live: false });
+}
+
+#[test]
 fn nothing_and_nowhere_are_flagged() {
     assert_eq!(judge(&mut Gate::default(), &fix(0.0, 0.0, NOW), NOW), Verdict::Flagged(Flag::NullIsland));
     for (accuracy, wanted) in [(100.0, LIVE), (100.1, Verdict::Flagged(Flag::Inaccurate))] {

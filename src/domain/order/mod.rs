@@ -5,14 +5,14 @@
 
 mod model;
 
-pub use model::Arrivals;
-pub use model::Item;
-pub use model::Kind;
-pub use model::Order;
-pub use model::Place;
-pub use model::Prep;
-pub use model::Price;
-pub use model::Status;
+pub use self::model::Arrivals;
+pub use self::model::Item;
+pub use self::model::Kind;
+pub use self::model::Order;
+pub use self::model::Place;
+pub use self::model::Prep;
+pub use self::model::Price;
+pub use self::model::Status;
 
 use crate::domain::ids::AssignmentId;
 use crate::domain::ids::DriverId;

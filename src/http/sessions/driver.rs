@@ -25,17 +25,22 @@ use crate::domain::order::Step;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::limits::BATCH_MAX_FIXES;
+use crate::protocol::answer::OfferTaken;
+use crate::protocol::answer::ShiftTaken;
+use crate::protocol::answer::StepTaken;
 use crate::protocol::close::CloseCode;
 use crate::protocol::fix;
 use crate::protocol::inbound;
 use crate::protocol::inbound::Head;
 use crate::protocol::outbound::Ack;
+use crate::protocol::outbound::Nothing;
 use crate::protocol::outbound::encode;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use actix::Addr;
 use bytestring::ByteString;
 use futures_util::future::LocalBoxFuture;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -145,21 +150,21 @@ impl DriverSession {
                 let Some(wish) = self.client.fields::<_, inbound::ShiftChange>(sink, text, head) else { return };
                 Box::pin(async move {
                     let status = desk::shift(&world, &driver_id, wish.status, wish.share_location).await?;
-                    Ok(serde_json::json!({ "status": status.as_str() }))
+                    told(ShiftTaken { status: status.as_str() })
                 })
             }
             "offer.accept" => {
                 let Some(answer) = self.client.fields::<_, inbound::OfferAnswer>(sink, text, head) else { return };
                 Box::pin(async move {
                     let order = desk::accept(&world, &driver_id, &answer.offer_id, None).await?;
-                    Ok(serde_json::json!({ "order_id": order.order_id, "version": order.version }))
+                    told(OfferTaken { order_id: order.order_id.clone(), version: order.version })
                 })
             }
             "offer.decline" => {
                 let Some(answer) = self.client.fields::<_, inbound::OfferAnswer>(sink, text, head) else { return };
                 Box::pin(async move {
                     desk::decline(&world, &driver_id, &answer.offer_id, None).await?;
-                    Ok(serde_json::json!({}))
+                    told(Nothing {})
                 })
             }
             "order.status" => {
@@ -167,7 +172,7 @@ impl DriverSession {
                 Box::pin(async move {
                     let order = desk::take_step(&world, step_request(wish, driver_id)?).await?;
                     let (status, version) = (order.status.as_str(), order.version);
-                    Ok(serde_json::json!({ "order_id": order.order_id, "status": status, "version": version }))
+                    told(StepTaken { order_id: order.order_id.clone(), status, version })
                 })
             }
             _ => {
@@ -210,6 +215,10 @@ pub fn step_request(wish: inbound::OrderStep, driver_id: DriverId) -> Result<des
     request.version = wish.version;
     request.reason = wish.reason.map(|reason| reason.chars().take(crate::limits::TEXT_MAX_CHARS).collect());
     Ok(request)
+}
+
+fn told<T: Serialize>(result: T) -> Outcome {
+    serde_json::to_value(result).map_err(|_| Problem::new(Code::Internal))
 }
 
 fn error_with_code(sink: &mut Sink<'_, DriverSession>, id: Option<&RawValue>, code: &str) {

@@ -45,7 +45,7 @@ impl OperatorSession {
         let layers = wish.layers.unwrap_or_else(|| vec![Layer::Drivers, Layer::Orders, Layer::Cells]);
         let (session, outbox, tray) = (self.client.session, Arc::clone(sink.outbox()), self.tray.clone());
         let view = ViewArea { session, outbox, tray, area, layers };
-        match self.client.world.board().map(|board| tell(board, view)) {
+        match self.client.world.board().map(|board| tell(&board, view)) {
             Ok(true) => done(sink, head.id().as_deref(), Nothing {}),
             _ => refuse(sink, head.id().as_deref(), &Problem::new(Code::Busy)),
         }
@@ -77,7 +77,7 @@ impl Session for OperatorSession {
     fn closed(&mut self, code: Option<CloseCode>) {
         self.client.closed(code);
         if let Ok(board) = self.client.world.board() {
-            tell(board, LeaveBoard { session: self.client.session });
+            tell(&board, LeaveBoard { session: self.client.session });
         }
     }
 }

@@ -12,6 +12,7 @@ pub use caller::Reply;
 pub use people::Customer;
 pub use people::Driver;
 pub use people::order_body;
+pub use server::SERVE;
 pub use server::Server;
 pub use server::beeline;
 pub use socket::Socket;

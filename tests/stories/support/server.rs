@@ -16,6 +16,8 @@ use tokio::io::BufReader;
 use tokio::process::Child;
 use tokio::process::Command;
 
+/// A server in development mode.
+pub const SERVE: &[&str] = &["serve", "--dev"];
 /// Lines of the program's log that a failing story shows.
 const SHOWN_LINES: usize = 60;
 
@@ -35,6 +37,8 @@ pub fn beeline(arguments: &[&str]) -> Command {
 pub struct Server {
     child: Option<Child>,
     folder: TempDir,
+    /// What it is started with: a server, or the demo.
+    pub arguments: &'static [&'static str],
     settings: Vec<(String, String)>,
     starts: usize,
     /// `http://ADDR`.
@@ -52,11 +56,16 @@ impl Server {
 
     /// A server with these settings.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::run(SERVE, settings).await
+    }
+
+    /// The program started with these arguments.
+    pub async fn run(arguments: &'static [&'static str], settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let (base, secret) = (String::new(), String::new());
-        let mut server = Self { child: None, folder, settings, starts: 0, base, secret, http };
+        let mut server = Self { child: None, folder, arguments, settings, starts: 0, base, secret, http };
         server.boot().await;
         server
     }
@@ -72,7 +81,7 @@ impl Server {
 
     /// A command to serve this server's data with this server's settings.
     pub fn serve_command(&self) -> Command {
-        let mut command = beeline(&["serve", "--dev"]);
+        let mut command = beeline(self.arguments);
         command.env("BEELINE_LISTEN", "127.0.0.1:0").env("BEELINE_DATA", self.data());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command

@@ -1,0 +1,45 @@
+# What a newcomer types. `make demo` and `make test` work from a fresh clone; everything else is for those who stay.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help demo test test-long bench lint fmt pages
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: pages ## a city of simulated drivers, and its pages in a browser
+	cargo build --release --locked
+	exec $(TARGET)/release/beeline demo
+
+test: ## every test but the long ones; at most 25 minutes from a fresh clone on two cores
+	scripts/test.sh
+
+test-long: pages ## the same rules over many more cases and rounds, and the measurements
+	scripts/test-long.sh
+
+bench: ## the figures of docs/benchmarks, taken on this machine
+	cargo build --release --locked --workspace
+	$(TARGET)/release/loadtest steady --server-bin $(TARGET)/release/beeline --out $(TARGET)/steady.json
+
+lint: ## what .ci/run checks before the tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --document-private-items
+
+fmt: ## write all code in the one style
+	cargo fmt --all
+
+# The libraries of the pages, from npm's lock file. A bare `cargo build` works without them: its pages say what is missing.
+pages: $(if $(wildcard package.json),static/vendor/vendor.css)
+
+node_modules/.installed: package-lock.json
+	scripts/need.sh npm npm
+	npm ci --no-audit --no-fund
+	touch $@
+
+static/vendor/vendor.css: node_modules/.installed scripts/vendor.mjs
+	npm run --silent vendor
+	touch $@

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# What does not fit into `make test`: the properties over many more cases, the stories round after round, the measurements.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rounds=${STORY_ROUNDS:-10}
+
+PROPTEST_CASES=${PROPTEST_CASES:-20000} cargo test --release --locked --lib -- domain:: protocol:: actors::live
+# Races show in repetition, and more of them on a machine that is too busy.
+for round in $(seq "$rounds"); do
+  echo "== stories, round $round of $rounds"
+  RUST_TEST_THREADS=8 cargo test --release --locked --test stories
+done
+cargo test --release --locked --lib -- --ignored --nocapture speed

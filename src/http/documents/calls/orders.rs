@@ -1,0 +1,122 @@
+//! `/api/v1/orders`.
+
+use crate::http::documents::call::Call;
+use crate::http::documents::call::get;
+use crate::http::documents::call::post;
+use crate::http::documents::call::schema_of;
+use crate::http::orders::AssignBody;
+use crate::http::orders::EventsAnswer;
+use crate::http::orders::EventsQuery;
+use crate::http::orders::ListQuery;
+use crate::http::orders::OrdersAnswer;
+use crate::http::orders::StepBody;
+use crate::http::orders::Why;
+use crate::http::tracking::DriverLocation;
+use crate::protocol::answer::OfferDeclined;
+use crate::protocol::identity::Role;
+use crate::protocol::order::NewOrder;
+use crate::protocol::order::OrderOut;
+use crate::protocol::problem::Code;
+
+const CUSTOMERS: &[Role] = &[Role::Customer, Role::Service, Role::Operator, Role::Admin];
+const OPERATORS: &[Role] = &[Role::Operator, Role::Admin];
+const CANCELLERS: &[Role] = &[Role::Customer, Role::Merchant, Role::Service, Role::Operator, Role::Admin];
+const MERCHANTS: &[Role] = &[Role::Merchant, Role::Service, Role::Operator, Role::Admin];
+/// Refusals of any step.
+const STEP: &[Code] = &[Code::NotFound, Code::IllegalTransition, Code::Conflict];
+/// Refusals of an answer to an offer.
+const OFFER: &[Code] = &[Code::NotFound, Code::OfferClosed, Code::Conflict];
+
+const NEW_ORDER_HEADERS: &[(&str, &str)] = &[(
+    "Idempotency-Key",
+    "1 to 255 visible ASCII characters, honoured 24 h per principal: the same key and body replays the first answer.",
+)];
+const CREATED_HEADERS: &[(&str, &str)] = &[
+    ("Location", "The order's address."),
+    ("Idempotent-Replayed", "`true` where the answer is the first one's for this Idempotency-Key."),
+];
+
+/// The calls.
+pub fn calls() -> Vec<Call> {
+    let calls = reading().into_iter().chain(steering()).map(|call| call.tag("orders"));
+    calls.chain(offers().into_iter().map(|call| call.tag("offers"))).collect()
+}
+
+fn reading() -> Vec<Call> {
+    vec![
+        post("/api/v1/orders", "placeOrder", "Place an order")
+            .about("Service and operator name the `customer_id`. `scheduled_for`, `vehicle` and `quote_id` answer 422 `not_available` for now.")
+            .roles(CUSTOMERS)
+            .headers(NEW_ORDER_HEADERS)
+            .body(schema_of::<NewOrder>)
+            .answers::<OrderOut>(201, "Placed, paid and searching for a driver.")
+            .answer_headers(CREATED_HEADERS)
+            .refuses(&[Code::NotAvailable, Code::PaymentDeclined, Code::NotFound, Code::Conflict])
+            .refuses(&[Code::IdempotencyMismatch, Code::IdempotencyRunning]),
+        get("/api/v1/orders", "listOrders", "Own orders, newest first; everybody's for operators and services")
+            .roles(&Role::ALL)
+            .query::<ListQuery>()
+            .answers::<OrdersAnswer>(200, "A page."),
+        get("/api/v1/orders/{id}", "order", "One order")
+            .about("For its customer, driver and merchant, operators and services; 404 for everybody else.")
+            .roles(&Role::ALL)
+            .answers::<OrderOut>(200, "The order.")
+            .refuses(&[Code::NotFound]),
+        get("/api/v1/orders/{id}/events", "orderEvents", "What happened to an order, in order")
+            .roles(&Role::ALL)
+            .query::<EventsQuery>()
+            .answers::<EventsAnswer>(200, "The events.")
+            .refuses(&[Code::NotFound]),
+        get("/api/v1/orders/{id}/driver-location", "orderDriverLocation", "Where the driver of an order is")
+            .about("Visible from assignment to the door. With `Upgrade: websocket`: a customer socket that follows the order from the start.")
+            .roles(CUSTOMERS)
+            .answers::<DriverLocation>(200, "The live fix.")
+            .answers_as(101, "The socket is open.", Vec::new())
+            .refuses(&[Code::NotFound, Code::NotInDelivery, Code::NoPosition]),
+    ]
+}
+
+fn steering() -> Vec<Call> {
+    vec![
+        post("/api/v1/orders/{id}/cancel", "cancelOrder", "Call an order off")
+            .about("Customer and merchant before it is picked up; an operator at any time.")
+            .roles(CANCELLERS)
+            .optional_body::<Why>()
+            .answers::<OrderOut>(200, "Cancelled.")
+            .refuses(STEP),
+        post("/api/v1/orders/{id}/ready", "orderReady", "The goods wait for the driver")
+            .roles(MERCHANTS)
+            .answers::<OrderOut>(200, "Noted.")
+            .refuses(STEP),
+        post("/api/v1/orders/{id}/status", "stepOrder", "The order's driver took a step")
+            .about("Repeating the step already taken answers 200 again.")
+            .roles(&[Role::Driver, Role::Service])
+            .body(schema_of::<StepBody>)
+            .answers::<OrderOut>(200, "The order after it.")
+            .refuses(STEP),
+        post("/api/v1/orders/{id}/assign", "assignOrder", "Give an order to a driver at once, without an offer")
+            .roles(OPERATORS)
+            .body(schema_of::<AssignBody>)
+            .answers::<OrderOut>(200, "Assigned.")
+            .refuses(STEP)
+            .refuses(&[Code::DriverBusy, Code::DriverUnavailable, Code::UnknownDriver]),
+        post("/api/v1/orders/{id}/unassign", "unassignOrder", "Take the driver off an order")
+            .roles(OPERATORS)
+            .answers::<OrderOut>(200, "Searching again.")
+            .refuses(STEP),
+    ]
+}
+
+fn offers() -> Vec<Call> {
+    vec![
+        post("/api/v1/orders/{id}/offers/{offer_id}/accept", "acceptOffer", "Accept an offer")
+            .roles(&[Role::Driver, Role::Service])
+            .answers::<OrderOut>(200, "The order is the driver's.")
+            .refuses(OFFER)
+            .refuses(&[Code::IllegalTransition, Code::DriverBusy, Code::DriverUnavailable, Code::UnknownDriver]),
+        post("/api/v1/orders/{id}/offers/{offer_id}/decline", "declineOffer", "Decline an offer")
+            .roles(&[Role::Driver, Role::Service])
+            .answers::<OfferDeclined>(200, "Declined.")
+            .refuses(OFFER),
+    ]
+}
