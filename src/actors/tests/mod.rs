@@ -7,7 +7,6 @@ mod offers;
 mod recording;
 mod watching;
 
-use crate::actors::board::Board;
 use crate::actors::cell::Cell;
 use crate::actors::desk;
 use crate::actors::desk::Draft;
@@ -52,7 +51,6 @@ use crate::store::TrackQuery;
 use crate::store::sqlite::Ack;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Metrics;
-use actix::Actor;
 use actix::Arbiter;
 use actix::Handler;
 use actix::Message;
@@ -81,7 +79,7 @@ macro_rules! mortal {
         }
     )+};
 }
-mortal!(Cell, OrderActor, DriverActor);
+mortal!(Cell, OrderActor, DriverActor, Recorder);
 
 /// What the store does with fixes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -236,10 +234,6 @@ impl Drop for Stage {
 fn start(tuning: Tuning, store: Store, arbiters: &[Arbiter]) -> Arc<World> {
     let world = World::new(tuning, store, Metrics::new(), Arc::new(InstantMock));
     arbiters.iter().for_each(|arbiter| world.directory.add_worker(arbiter.handle()));
-    let (one, two) = (world.clone(), world.clone());
-    let recorder = Recorder::start_in_arbiter(&arbiters[0].handle(), move |ctx| Recorder::new(one, ctx));
-    let board = Board::start_in_arbiter(&arbiters[1].handle(), move |ctx| Board::new(two, ctx));
-    world.introduce(recorder, board);
     world
 }
 

@@ -1,11 +1,13 @@
 //! Fixes on their way to a store that fails, hangs or is slow: nothing is acknowledged before it is stored, and what waits is bounded.
 
+use super::Boom;
 use super::Mood;
 use super::Phone;
 use super::Stage;
 use super::fix;
 use crate::actors::driver::ReportFixes;
 use crate::actors::mailbox::ask;
+use crate::actors::mailbox::tell;
 use crate::clock;
 use crate::domain::ids::DriverId;
 use std::time::Instant;
@@ -124,4 +126,29 @@ async fn of_a_batch_the_newest_is_live_at_once() {
     let reported = ask(&stage.world.driver(&driver_id).unwrap(), report).await.unwrap().unwrap();
     assert_eq!((reported.accepted, reported.conflated), (20, 0));
     assert_eq!(stage.live(&driver_id).unwrap().fix.seq, Some(20));
+}
+
+#[actix::test]
+async fn a_recorder_that_dies_acknowledges_nothing_and_another_takes_its_place() {
+    let stage = Stage::new();
+    let mut phone = stage.driver("d", 0.0).await;
+    stage.until("the first is acknowledged", || phone.acked() == 1).await;
+    stage.mood.send_replace(Mood::Hangs);
+    phone.send(1.0);
+    let seen = |stage: &Stage| stage.live(&phone.driver_id).and_then(|live| live.fix.seq);
+    stage.until("taken in", || seen(&stage) == Some(2)).await;
+    stage.until("on its way", || stage.world.recorder_load.rows() == 1).await;
+    let recorder = stage.world.recorder().unwrap();
+    assert!(tell(&recorder, Boom));
+    stage.until("the recorder is dead", || !recorder.connected()).await;
+    stage.mood.send_replace(Mood::Fine);
+    // The phone sends it again, and hears that it has to on another connection.
+    phone.send_this(fix(2, phone.at, 1.0));
+    stage.until("the socket is closed", || phone.reader.has("close")).await;
+    assert_eq!(phone.acked(), 1, "what was lost was not acknowledged");
+    let mut again = Phone::connect(&stage.world, phone.driver_id.clone(), 2);
+    again.send_this(fix(2, phone.at, 1.0));
+    stage.until("acknowledged", || again.acked() == 2).await;
+    assert_eq!(stage.stored(&phone.driver_id).await.len(), 2);
+    assert_eq!(stage.world.recorder_load.rows(), 0);
 }
