@@ -5,6 +5,7 @@ use super::Mood;
 use super::Phone;
 use super::Stage;
 use super::fix;
+use crate::actors::driver::GetGreeting;
 use crate::actors::driver::ReportFixes;
 use crate::actors::mailbox::ask;
 use crate::actors::mailbox::tell;
@@ -25,7 +26,7 @@ async fn a_store_that_fails_for_a_while_delays_the_ack_and_loses_nothing() {
     stage.until("the newest is live all the same", || seen(&stage) == Some(41)).await;
     // One that comes again while it waits is neither acknowledged nor called a duplicate, which would settle it.
     phone.send_this(fix(41, phone.at, 40.0));
-    let greeting = ask(&stage.world.driver(&phone.driver_id).unwrap(), crate::actors::driver::GetGreeting).await;
+    let greeting = ask(&stage.world.driver(&phone.driver_id).unwrap(), GetGreeting).await;
     assert_eq!(greeting.unwrap().last_seq, Some(1), "what is not stored is not claimed");
     assert_eq!((phone.acked(), phone.reader.has("rejected")), (1, false));
     stage.mood.send_replace(Mood::Fine);
@@ -47,7 +48,7 @@ async fn a_store_that_hangs_makes_drivers_busy_and_not_the_memory_full() {
         assert!(phone.seq < 20_000, "never busy");
         let newest = phone.seq;
         let world = stage.world.clone();
-        ask(&world.driver(&phone.driver_id).unwrap(), crate::actors::driver::GetGreeting).await.unwrap();
+        ask(&world.driver(&phone.driver_id).unwrap(), GetGreeting).await.unwrap();
         assert!(phone.acked() < newest);
     }
     let busy: Vec<_> = phone.reader.of("rejected");
@@ -81,7 +82,13 @@ async fn a_flood_that_the_store_cannot_take_at_once_is_stored_in_the_end() {
     }
     let answers = actix::spawn(futures_util::future::join_all(answers));
     stage.until("the recorder is full", || stage.world.recorder_load.rows() >= 50_000).await;
-    assert!(stage.world.recorder_load.rows() <= 60_000, "{}", stage.world.recorder_load.rows());
+    for number in 0..DRIVERS {
+        let addr = stage.world.driver(&DriverId::parse(&format!("d{number}")).unwrap()).unwrap();
+        ask(&addr, GetGreeting).await.unwrap();
+    }
+    // All 64,000 have come by now; what one driver hands over at a time is at most 4,096, on two threads.
+    let waiting = stage.world.recorder_load.rows();
+    assert!((50_000..=58_200).contains(&waiting), "{waiting}");
     stage.mood.send_replace(Mood::Fine);
     for answer in answers.await.unwrap() {
         assert_eq!(answer.unwrap().map(|reported| reported.accepted), Ok(500));
