@@ -19,3 +19,5 @@ pub mod world;
 
 #[cfg(test)]
 mod facts;
+#[cfg(test)]
+mod tests;

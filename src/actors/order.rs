@@ -6,6 +6,7 @@
 
 mod load;
 mod messages;
+mod replay;
 
 pub use messages::OrderCommitted;
 pub use messages::OrderStands;
@@ -20,7 +21,6 @@ use crate::actors::cell::OpenOrderHere;
 use crate::actors::cell::WatchDriver;
 use crate::actors::driver::OrderChanged;
 use crate::actors::mailbox::tell;
-use crate::actors::outbox::Event;
 use crate::actors::watch::Audience;
 use crate::actors::watch::LEASE_MS;
 use crate::actors::watch::Member;
@@ -47,6 +47,7 @@ use bytestring::ByteString;
 use load::Loaded;
 use load::load;
 use load::load_first;
+use replay::Replay;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,9 @@ pub struct OrderActor {
     rechecking: bool,
     recheck_again: bool,
     ended: bool,
+    /// Sessions that are still being told what they have missed.
+    replays: Vec<Replay>,
+    replay_due: bool,
 }
 
 impl OrderActor {
@@ -87,6 +91,8 @@ impl OrderActor {
             rechecking: false,
             recheck_again: false,
             ended: false,
+            replays: Vec::new(),
+            replay_due: false,
         }
     }
 
@@ -279,6 +285,7 @@ impl Actor for OrderActor {
         if !self.ended {
             self.audience.poke();
         }
+        self.replays.iter().for_each(|replay| replay.poke());
     }
 }
 
@@ -334,36 +341,5 @@ impl Handler<OfferEnded> for OrderActor {
         if let Ok(cell) = self.world.cell(self.world.cell_at(order.pickup.position)) {
             tell(&cell, message);
         }
-    }
-}
-
-impl Handler<SubscribeOrder> for OrderActor {
-    type Result = ();
-
-    fn handle(&mut self, message: SubscribeOrder, _ctx: &mut Context<Self>) {
-        let SubscribeOrder { member, after } = message;
-        let Some(order) = self.order.clone() else {
-            member.outbox.poke();
-            return;
-        };
-        // The current one first, or every event above `after`; the audience gets the rest as it happens, on this same thread.
-        let from = after.unwrap_or(order.version - 1);
-        for event in self.events.iter().filter(|event| event.seq > from) {
-            let newest = (event.seq == order.version).then_some(order.as_ref());
-            let tag = Some((self.order_id.clone(), event.seq));
-            member.outbox.event(Event { text: order_frame(event, newest), tag });
-        }
-        self.audience.join(member.clone());
-        if let Some(watch) = self.watch.clone() {
-            self.show(&watch, Some(&member));
-        }
-    }
-}
-
-impl Handler<UnsubscribeOrder> for OrderActor {
-    type Result = ();
-
-    fn handle(&mut self, message: UnsubscribeOrder, _ctx: &mut Context<Self>) {
-        self.audience.leave(message.session);
     }
 }

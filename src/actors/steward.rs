@@ -87,7 +87,7 @@ async fn renew(world: &World, watches: &[Arc<Watch>]) {
 }
 
 /// Catches what a lost hint hid: orders without an actor, actors behind their order, orders whose placing broke off.
-async fn look_over(world: &Arc<World>) {
+pub(super) async fn look_over(world: &Arc<World>) {
     let known = world.directory.all_orders();
     let open = match world.store.orders.orders_open().await {
         Ok(open) => open,

@@ -204,6 +204,11 @@ impl DriverActor {
 
     /// Sends what waits to the recorder as one record.
     fn flush(&mut self, ctx: &mut Context<Self>) {
+        let is_dead = self.recorder.as_ref().is_some_and(|known| !known.connected());
+        if is_dead && !self.on_way.is_empty() {
+            self.give_up(ctx);
+            return;
+        }
         let count = self.backlog.len();
         if count == 0 || self.flush_due {
             return;
@@ -214,8 +219,7 @@ impl DriverActor {
         };
         let is_new = self.recorder.as_ref().is_some_and(|known| *known != recorder);
         if is_new && !self.on_way.is_empty() {
-            // A recorder died with records of ours; word of later ones must not be taken for word of them. The device sends them again.
-            ctx.stop();
+            self.give_up(ctx);
             return;
         }
         let rows = std::mem::take(&mut self.backlog);
@@ -231,6 +235,12 @@ impl DriverActor {
             }
         }
         self.recorder = Some(recorder);
+    }
+
+    /// A recorder died with records of ours; word of later ones must not be taken for word of them. The device sends them again, to another actor.
+    fn give_up(&mut self, ctx: &mut Context<Self>) {
+        tracing::warn!(driver.id = %self.driver_id, records = self.on_way.len(), "a recorder died with fixes of this driver");
+        ctx.stop();
     }
 
     fn flush_later(&mut self, ctx: &mut Context<Self>) {

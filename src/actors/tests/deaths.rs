@@ -1,0 +1,125 @@
+//! Actors die in the middle of things: nothing that was told is lost, nothing is told wrongly, somebody takes over.
+
+use super::Boom;
+use super::Phone;
+use super::Stage;
+use super::Viewer;
+use super::fix;
+use crate::actors::desk;
+use crate::actors::mailbox::tell;
+use crate::actors::steward;
+use crate::clock;
+use crate::domain::driver::DriverStatus;
+use crate::domain::order;
+use crate::domain::order::By;
+use crate::domain::order::Status;
+use crate::domain::order::Step;
+use crate::protocol::close::CloseCode;
+use crate::store::OrderCommit;
+use futures_util::FutureExt;
+
+#[actix::test]
+async fn an_order_actor_that_dies_has_its_followers_subscribe_again_without_a_gap() {
+    let stage = Stage::new();
+    let phone = stage.driver("d", 100.0).await;
+    let order = stage.order().await;
+    let mut viewer = Viewer::follow(&stage.world, &order.order_id, None);
+    stage.until("the current event", || viewer.reader.seqs("order") == [order.version]).await;
+    let actor = stage.world.directory.order(&order.order_id).expect("an actor");
+    assert!(tell(&actor, Boom));
+    stage.until("the follower is poked", || viewer.reader.has("poke")).await;
+    // What happens before the follower is back is not missed.
+    stage.assign(&order.order_id, &phone.driver_id).await;
+    let by = By::Driver(phone.driver_id.clone());
+    stage.step(&order.order_id, Step::ArriveAtPickup, by.clone()).await;
+    viewer.subscribe(&stage.world, &order.order_id, Some(order.version));
+    let last = stage.step(&order.order_id, Step::PickUp, by).await.version;
+    stage.until("the last event", || viewer.reader.seqs("order").last() == Some(&last)).await;
+    assert_eq!(viewer.reader.seqs("order"), (order.version..=last).collect::<Vec<_>>());
+    stage.until("the driver is seen again", || viewer.reader.has("location")).await;
+}
+
+#[actix::test]
+async fn a_driver_actor_that_dies_closes_its_socket_and_what_is_sent_again_is_stored_once() {
+    let stage = Stage::new();
+    let mut phone = stage.driver("d", 0.0).await;
+    for metres in 1..=5 {
+        phone.send(f64::from(metres));
+    }
+    stage.until("all is acknowledged", || phone.acked() == phone.seq).await;
+    let actor = stage.world.directory.driver(&phone.driver_id).expect("an actor");
+    assert!(tell(&actor, Boom));
+    stage.until("the socket is closed", || phone.reader.has("close")).await;
+    assert_eq!(phone.reader.of("close")[0]["code"], CloseCode::Restarting.number());
+    let mut again = Phone::connect(&stage.world, phone.driver_id.clone(), phone.seq);
+    for metres in 4..=5 {
+        again.send_this(fix(metres + 1, phone.at - (5 - metres), 4.0));
+    }
+    again.at = phone.at;
+    let last = again.send(6.0);
+    stage.until("the new one is acknowledged", || again.acked() == last).await;
+    assert_eq!(again.reader.seqs("rejected"), [5, 6], "duplicates");
+    let seqs: Vec<i64> = stage.stored(&phone.driver_id).await.iter().filter_map(|fix| fix.seq).collect();
+    assert_eq!(seqs, (1..=last).collect::<Vec<_>>());
+    assert_eq!(stage.live(&phone.driver_id).unwrap().status, DriverStatus::Available);
+}
+
+#[actix::test]
+async fn a_command_whose_asker_has_gone_is_heard_of_all_the_same() {
+    let stage = Stage::new();
+    let order = stage.order().await;
+    let mut viewer = Viewer::follow(&stage.world, &order.order_id, None);
+    stage.until("followed", || viewer.reader.has("order")).await;
+    let request = desk::Request::new(order.order_id.clone(), Step::Cancel, By::Customer);
+    let gone = Box::pin(desk::take_step(&stage.world, request)).now_or_never();
+    assert!(gone.is_none(), "dropped while the store was at it");
+    stage.until("cancelled", || viewer.reader.of("order").iter().any(|frame| frame["status"] == "cancelled")).await;
+}
+
+#[actix::test]
+async fn the_steward_finds_orders_nobody_spoke_of() {
+    let stage = Stage::new();
+    // A commit whose hint was lost, an actor that died unnoticed.
+    let (hidden, orphan) = (stage.order().await, stage.order().await);
+    let mut viewer = Viewer::follow(&stage.world, &hidden.order_id, None);
+    stage.until("followed", || viewer.reader.has("order")).await;
+    let taken = order::step(&hidden, &Step::Cancel, &By::Customer, None, clock::now()).unwrap();
+    let commit = OrderCommit {
+        expected_version: hidden.version,
+        order: taken.order,
+        events: vec![taken.event],
+        assignment: None,
+        offer: None,
+    };
+    stage.world.store.orders.order_commit(commit).await.unwrap();
+    let actor = stage.world.directory.order(&orphan.order_id).expect("an actor");
+    assert!(tell(&actor, Boom));
+    stage.until("the actor is off the list", || stage.world.directory.order(&orphan.order_id).is_none()).await;
+    steward::look_over(&stage.world).await;
+    stage.until("the end is told", || viewer.reader.seqs("order").contains(&(hidden.version + 1))).await;
+    let phone = &mut stage.driver("d", 10.0).await;
+    stage.until("the orphan is offered", || phone.reader.has("offer")).await;
+    let offered = phone.reader.of("offer");
+    assert_eq!(offered[0]["orders"][0]["order_id"], orphan.order_id.as_str());
+}
+
+#[actix::test]
+async fn a_follower_who_does_not_read_is_let_go_and_resumes_where_it_stood() {
+    let stage = Stage::new();
+    let phone = stage.driver("d", 5_500.0).await;
+    let order = stage.order().await;
+    let slow = Viewer::follow(&stage.world, &order.order_id, None);
+    let mut version = order.version;
+    while slow.reader.outbox.state().closed.is_none() {
+        stage.assign(&order.order_id, &phone.driver_id).await;
+        version = desk::unassign(&stage.world, order.order_id.clone(), "op".into()).await.unwrap().version;
+        assert!(version < 400, "never closed");
+    }
+    assert_eq!(slow.reader.outbox.state().closed, Some(CloseCode::SlowReader.number()));
+    assert_eq!(slow.reader.outbox.state().events, 0, "what it did not read is not kept");
+    let mut again = Viewer::follow(&stage.world, &order.order_id, Some(order.version));
+    stage.until("all of it", || again.reader.seqs("order").last() == Some(&version)).await;
+    assert_eq!(again.reader.seqs("order"), (order.version + 1..=version).collect::<Vec<_>>());
+    let found = stage.world.store.orders.order_fetch(order.order_id.clone()).await.unwrap().unwrap();
+    assert_eq!(found.status, Status::Searching);
+}
