@@ -1,7 +1,7 @@
 //! The ledger of one driver's fixes: which are settled, so that one number can acknowledge them all.
 //!
 //! A fix is settled once it is stored, told refused, or listed as conflated. The watermark is the highest `seq` taken in up to which every fix is.
-//! A refused `seq` does not move it: a phone whose clock runs ahead would have its later, lower ones acknowledged before they are stored.
+//! Refused fixes count where they came in order.
 
 use std::collections::VecDeque;
 
@@ -77,6 +77,15 @@ impl Ledger {
         self.change(seq, State::Settled);
         self.conflated.push(seq);
         self.settle();
+    }
+
+    /// A fix was refused, and the sender told. One below what is known settles nothing.
+    pub fn refused(&mut self, seq: i64) {
+        let highest = self.open.back().map(|(last, _)| *last).max(self.up_to);
+        if highest.is_none_or(|highest| seq > highest) {
+            self.enter(seq, State::Settled);
+            self.settle();
+        }
     }
 
     /// A fix came again: the last acknowledgement is repeated.
@@ -161,6 +170,18 @@ mod tests {
         assert_eq!(ledger.take_ack(), None);
         ledger.stored(4);
         assert_eq!(ledger.take_ack(), ack(12, &[]));
+    }
+
+    #[test]
+    fn a_refused_fix_settles_in_its_turn() {
+        let mut ledger = Ledger::default();
+        ledger.recording(1, 1);
+        ledger.refused(2);
+        assert_eq!(ledger.take_ack(), None);
+        ledger.stored(1);
+        assert_eq!(ledger.take_ack(), ack(2, &[]));
+        ledger.refused(1);
+        assert_eq!(ledger.take_ack(), None);
     }
 
     proptest! {

@@ -40,6 +40,8 @@ use tokio::sync::oneshot;
 const RECORD_RETRY: Duration = Duration::from_millis(50);
 /// Fixes of one driver that may wait for the store, here and in the recorder.
 const BACKLOG_MAX: usize = 4_096;
+/// A `seq` made of Unix milliseconds may be this far ahead, as a timestamp may.
+const SEQ_AHEAD_MS: i64 = 30_000;
 /// Notices waiting in the outbox above which repeated fixes are acknowledged without a notice each.
 const NOTICES_MANY: usize = 128;
 
@@ -103,6 +105,15 @@ impl DriverActor {
             self.ledger.repeated();
         }
         Taken::Refused(refusal)
+    }
+
+    /// What was refused, and told so, is settled too. A `seq` ahead of the clock is left out: it comes from a phone whose clock is wrong, and
+    /// its later, lower ones must not count as settled with it.
+    fn settle_refused(&mut self, seq: Option<i64>, refusal: Refusal) {
+        let latest = clock::now().0.saturating_add(SEQ_AHEAD_MS);
+        if let Some(seq) = seq.filter(|seq| refusal != Refusal::Duplicate && (0..=latest).contains(seq)) {
+            self.ledger.refused(seq);
+        }
     }
 
     /// Publishes a live fix if the rate allows, otherwise keeps it in place of an older one.
@@ -309,7 +320,10 @@ impl Handler<ReportFix> for DriverActor {
         }
         match self.take(message.fix, false, message.read_at, ctx) {
             Taken::Refused(Refusal::Duplicate) if self.notices_waiting() > NOTICES_MANY => {}
-            Taken::Refused(refusal) => self.notify("rejected", seq, refusal.code()),
+            Taken::Refused(refusal) => {
+                self.notify("rejected", seq, refusal.code());
+                self.settle_refused(seq, refusal);
+            }
             Taken::Flagged(flag) => self.notify("flagged", seq, flag.code()),
             Taken::Stored | Taken::Newest(_) | Taken::Held | Taken::OnItsWay => {}
         }
