@@ -15,6 +15,7 @@ pub mod map;
 pub mod ops;
 pub mod orders;
 pub mod pages;
+mod placing;
 pub mod problem;
 pub mod sessions;
 pub mod socket;
@@ -62,7 +63,7 @@ fn api_v1() -> actix_web::Scope {
         .service(get("/drivers/{id}/route", web::get().to(drivers::route)))
         .service(post("/drivers/{id}/status", web::post().to(drivers::status)))
         .service(
-            resource("/orders", "GET, POST").route(web::get().to(orders::list)).route(web::post().to(orders::place)),
+            resource("/orders", "GET, POST").route(web::get().to(orders::list)).route(web::post().to(placing::place)),
         )
         .service(get("/orders/{id}", web::get().to(orders::get)))
         .service(get("/orders/{id}/events", web::get().to(orders::events)))

@@ -1,0 +1,197 @@
+//! `POST /api/v1/orders`: a new order checked field by field, placed once per idempotency key, and answered.
+
+use crate::actors::desk;
+use crate::actors::desk::Draft;
+use crate::actors::desk::Placement;
+use crate::clock;
+use crate::domain::geo::Position;
+use crate::domain::ids::CustomerId;
+use crate::domain::order::Item;
+use crate::domain::order::Place;
+use crate::http::api::Answer;
+use crate::http::api::Api;
+use crate::http::json::JsonBytes;
+use crate::http::json::parse;
+use crate::limits;
+use crate::protocol::identity::Principal;
+use crate::protocol::identity::Role;
+use crate::protocol::order::NewOrder;
+use crate::protocol::order::OrderOut;
+use crate::protocol::order::PlaceIn;
+use crate::protocol::problem::Code;
+use crate::protocol::problem::Problem;
+use crate::store;
+use crate::store::Claim;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::web;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::Digest;
+use sha2::Sha256;
+use std::time::Instant;
+
+/// Longest `Idempotency-Key`, in characters.
+const KEY_MAX_CHARS: usize = 255;
+/// Longest preparation, in seconds.
+const PREP_MAX_S: u32 = 24 * 60 * 60;
+/// Most of one item.
+const QUANTITY_MAX: u32 = 1_000;
+
+/// Fields that only the server sets.
+#[derive(Deserialize)]
+struct Protected {
+    order_id: Option<IgnoredAny>,
+    status: Option<IgnoredAny>,
+    version: Option<IgnoredAny>,
+    price: Option<IgnoredAny>,
+    driver_id: Option<IgnoredAny>,
+    assignment_id: Option<IgnoredAny>,
+}
+
+/// `POST /orders`: 201 with the order, paid and searching.
+pub async fn place(api: web::Data<Api>, who: Principal, request: HttpRequest, body: JsonBytes) -> Answer {
+    let started = Instant::now();
+    who.require(&[Role::Customer, Role::Service, Role::Operator, Role::Admin])?;
+    refuse_protected(&body.0)?;
+    let wish: NewOrder = parse(&body.0)?;
+    let draft = check(&who, wish)?;
+    let claim = claim(&who, &request, &body.0)?;
+    let placement = desk::place(&api.world, draft, claim.clone()).await;
+    let order = match placement {
+        Ok(Placement::Replay(answer)) => return replay(&answer),
+        Ok(Placement::Placed(order)) => order,
+        Err(problem) => return Err(problem),
+    };
+    let shown = OrderOut::from(order.as_ref());
+    if let Some(claim) = claim {
+        let body = serde_json::to_string(&shown).map_err(|_| Problem::new(Code::Internal))?;
+        let answer = store::Answer { status: 201, body };
+        // The order stands whether or not its answer could be kept: a replay is then answered from the order.
+        if let Err(error) = api.world.store.orders.order_answer(claim, answer).await {
+            tracing::warn!(order.id = %order.order_id, %error, "answer not kept for its idempotency key");
+        }
+    }
+    api.world.metrics.order_place.observe(started.elapsed());
+    let location = format!("/api/v1/orders/{}", order.order_id);
+    Ok(HttpResponse::Created().insert_header(("Location", location)).json(shown))
+}
+
+fn replay(answer: &store::Answer) -> Answer {
+    #[derive(Deserialize)]
+    struct Named {
+        order_id: String,
+    }
+    let status = actix_web::http::StatusCode::from_u16(answer.status).map_err(|_| Problem::new(Code::Internal))?;
+    let mut response = HttpResponse::build(status);
+    if let Ok(named) = serde_json::from_str::<Named>(&answer.body) {
+        response.insert_header(("Location", format!("/api/v1/orders/{}", named.order_id)));
+    }
+    Ok(response
+        .insert_header(("Idempotent-Replayed", "true"))
+        .content_type("application/json")
+        .body(answer.body.clone()))
+}
+
+fn refuse_protected(body: &[u8]) -> Result<(), Problem> {
+    let Ok(found) = serde_json::from_slice::<Protected>(body) else { return Ok(()) };
+    let named = [
+        ("/order_id", found.order_id),
+        ("/status", found.status),
+        ("/version", found.version),
+        ("/price", found.price),
+        ("/driver_id", found.driver_id),
+        ("/assignment_id", found.assignment_id),
+    ];
+    let set: Vec<_> = named.into_iter().filter(|(_, value)| value.is_some()).collect();
+    if set.is_empty() {
+        return Ok(());
+    }
+    let problem = Problem::new(Code::Malformed).detail("The body sets what only the server sets.");
+    Err(set.into_iter().fold(problem, |problem, (pointer, _)| problem.field(pointer, "set by the server")))
+}
+
+fn claim(who: &Principal, request: &HttpRequest, body: &[u8]) -> Result<Option<Claim>, Problem> {
+    let Some(value) = request.headers().get("Idempotency-Key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_MAX_CHARS);
+    let key = key.ok_or_else(|| {
+        Problem::new(Code::Malformed)
+            .detail(format!("Idempotency-Key is 1 to {KEY_MAX_CHARS} visible ASCII characters."))
+    })?;
+    let principal = format!("{}:{}", who.role.as_str(), who.subject);
+    let body_hash: [u8; 32] = Sha256::digest(body).into();
+    Ok(Some(Claim { principal, key: key.to_owned(), body_hash, now: clock::now() }))
+}
+
+/// Checks a new order field by field, and names every bad one.
+fn check(who: &Principal, wish: NewOrder) -> Result<Draft, Problem> {
+    let unbuilt = [
+        ("/scheduled_for", wish.scheduled_for.is_some_and(|value| !value.is_null())),
+        ("/vehicle", wish.vehicle.is_some_and(|value| !value.is_null())),
+        ("/quote_id", wish.quote_id.is_some_and(|value| !value.is_null())),
+    ];
+    if let Some((pointer, _)) = unbuilt.iter().find(|(_, set)| *set) {
+        return Err(Problem::new(Code::NotAvailable).field(*pointer, "not built yet"));
+    }
+    let customer_id = whose(who, wish.customer_id)?;
+    let mut bad: Vec<(String, String)> = Vec::new();
+    let pickup = check_place(wish.pickup, "/pickup", &mut bad);
+    let dropoff = check_place(wish.dropoff, "/dropoff", &mut bad);
+    let prep_seconds = wish.prep_seconds.unwrap_or(0);
+    if prep_seconds > PREP_MAX_S {
+        bad.push(("/prep_seconds".to_owned(), format!("at most {PREP_MAX_S}")));
+    }
+    if wish.items.len() > limits::ITEMS_MAX {
+        bad.push(("/items".to_owned(), format!("at most {} lines", limits::ITEMS_MAX)));
+    }
+    for (index, item) in wish.items.iter().enumerate() {
+        check_text(Some(&item.name), &format!("/items/{index}/name"), &mut bad);
+        if item.quantity == 0 || item.quantity > QUANTITY_MAX {
+            bad.push((format!("/items/{index}/quantity"), format!("1 to {QUANTITY_MAX}")));
+        }
+        if !(0..=1_000_000_000).contains(&item.unit_price) {
+            bad.push((format!("/items/{index}/unit_price"), "0 to 1,000,000,000 minor units".to_owned()));
+        }
+    }
+    check_text(wish.note.as_ref(), "/note", &mut bad);
+    let (Some(pickup), Some(dropoff), true) = (pickup, dropoff, bad.is_empty()) else {
+        let problem = Problem::new(Code::Invalid);
+        return Err(bad.into_iter().fold(problem, |problem, (pointer, detail)| problem.field(pointer, detail)));
+    };
+    let item = |item: crate::protocol::order::ItemIn| Item {
+        name: item.name,
+        quantity: item.quantity,
+        unit_price: item.unit_price,
+    };
+    let items = wish.items.into_iter().map(item).collect();
+    let (kind, merchant_id, note) = (wish.kind, wish.merchant_id, wish.note);
+    Ok(Draft { kind, customer_id, merchant_id, pickup, dropoff, items, prep_seconds, note })
+}
+
+fn whose(who: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
+    if who.role == Role::Customer {
+        if named.is_some_and(|id| id.as_str() != who.subject) {
+            return Err(Problem::new(Code::Forbidden).detail("A customer orders for themselves."));
+        }
+        return CustomerId::parse(&who.subject).map_err(|_| Problem::new(Code::Forbidden));
+    }
+    named.ok_or_else(|| Problem::new(Code::Invalid).field("/customer_id", "says whose order it is"))
+}
+
+fn check_place(wish: PlaceIn, pointer: &str, bad: &mut Vec<(String, String)>) -> Option<Place> {
+    check_text(wish.address.as_ref(), &format!("{pointer}/address"), bad);
+    match Position::new(wish.latitude, wish.longitude) {
+        Ok(position) => Some(Place { position, address: wish.address }),
+        Err(error) => {
+            bad.push((pointer.to_owned(), error.to_string()));
+            None
+        }
+    }
+}
+
+fn check_text(text: Option<&String>, pointer: &str, bad: &mut Vec<(String, String)>) {
+    let Some(text) = text else { return };
+    if text.chars().count() > limits::TEXT_MAX_CHARS || text.contains('\0') {
+        bad.push((pointer.to_owned(), format!("at most {} characters, no NUL", limits::TEXT_MAX_CHARS)));
+    }
+}
