@@ -26,6 +26,10 @@ use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// The log level of a server that was told none, and of the demo.
+const USUAL_LOG: &str = "info";
+const QUIET_LOG: &str = "warn";
+
 /// Runs the program for the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -76,7 +80,7 @@ fn lines(problems: &[ConfigProblem]) -> String {
 fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo { compare: true, .. } => Err(Failure::NotAvailable("demo --compare")),
-        Command::Demo { config, settings, .. } => demo(start(&ServerArgs { config, dev: true, settings })?),
+        Command::Demo { config, settings, .. } => demo(start_quietly(&ServerArgs { config, dev: true, settings })?),
         Command::Serve(args) => serve(start(&args)?),
         Command::Simulate(args) => simulate(args),
         Command::Token(args) => show(&token::make(&args)?),
@@ -91,7 +95,19 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 
 /// Settings checked, a development secret made where one is needed, logs started, oddities logged.
 fn start(args: &ServerArgs) -> Result<Config, Failure> {
+    begin(Config::load(&args.sources(), args.dev)?)
+}
+
+/// The same for a person at a terminal: the usual log would drown what the demo says. A level somebody chose stays.
+fn start_quietly(args: &ServerArgs) -> Result<Config, Failure> {
     let mut config = Config::load(&args.sources(), args.dev)?;
+    if config.log == USUAL_LOG {
+        QUIET_LOG.clone_into(&mut config.log);
+    }
+    begin(config)
+}
+
+fn begin(mut config: Config) -> Result<Config, Failure> {
     config.ensure_dev_secret().map_err(|problem| vec![problem])?;
     telemetry::start_logs(&config.log)?;
     for warning in &config.warnings {
