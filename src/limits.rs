@@ -30,6 +30,16 @@ pub const NEARBY_MAX_RADIUS_M: f64 = 50_000.0;
 pub const ITEMS_MAX: usize = 100;
 /// Characters of a free-text field such as an address, a note or an item's name.
 pub const TEXT_MAX_CHARS: usize = 500;
+/// Orders one driver may carry at once, whatever settings and profile say.
+pub const DRIVER_CAPACITY_MAX: usize = 16;
+/// Skills of a driver, or asked for by an order.
+pub const SKILLS_MAX: usize = 32;
+/// Events, audit rows or dead letters on one page.
+pub const FEED_MAX_PAGE: usize = 1_000;
+/// Published events and audit rows are kept this long, in milliseconds.
+pub const EVENTS_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Dead letters are kept this long, in milliseconds; their orders fail then.
+pub const DEAD_LETTERS_KEPT_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
 /// Candidates weighed for one order.
 pub const CANDIDATES_MAX: usize = 32;
 /// Heartbeat of every socket, in seconds.

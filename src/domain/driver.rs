@@ -1,5 +1,7 @@
 //! Drivers: what they have asked for, what they are doing, and the status seen outside.
 
+use super::fleet::Profile;
+use super::fleet::Record;
 use super::ids::DriverId;
 use super::time::Millis;
 use serde::Deserialize;
@@ -97,6 +99,10 @@ pub struct Driver {
     pub share_location: bool,
     /// When they last agreed to it.
     pub consented_at: Option<Millis>,
+    /// What they bring.
+    pub profile: Profile,
+    /// How offers and deliveries went; written by commits, not by saves.
+    pub record: Record,
     /// Grows with every change, for compare-and-set.
     pub version: i64,
 }
@@ -109,7 +115,15 @@ impl Driver {
     /// A driver heard of for the first time.
     #[must_use]
     pub fn new(driver_id: DriverId) -> Self {
-        Self { driver_id, shift: Shift::Offline, share_location: false, consented_at: None, version: 0 }
+        Self {
+            driver_id,
+            shift: Shift::Offline,
+            share_location: false,
+            consented_at: None,
+            profile: Profile::default(),
+            record: Record::default(),
+            version: 0,
+        }
     }
 
     /// The driver after asking for `shift`, with or without a word about sharing. Withdrawing consent ends the shift.
@@ -120,11 +134,11 @@ impl Driver {
         }
         let consented_at = if share_location == Some(true) { Some(now) } else { self.consented_at };
         Ok(Driver {
-            driver_id: self.driver_id.clone(),
             shift,
             share_location: share,
             consented_at,
             version: self.version + 1,
+            ..self.clone()
         })
     }
 }

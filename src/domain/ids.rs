@@ -91,6 +91,14 @@ id!(
     /// One driver carrying 1 to capacity orders, UUIDv7.
     AssignmentId
 );
+id!(
+    /// A published event, UUIDv7.
+    EventId
+);
+id!(
+    /// A dead letter, UUIDv7.
+    DeadLetterId
+);
 
 #[cfg(test)]
 mod tests {

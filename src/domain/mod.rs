@@ -1,9 +1,11 @@
 //! The rules, pure: state machines and arithmetic without clock, I/O, actor or random source.
 
 pub mod cell;
+pub mod dispatch;
 pub mod driver;
 pub mod eta;
 pub mod fix;
+pub mod fleet;
 pub mod geo;
 pub mod ids;
 pub mod ledger;

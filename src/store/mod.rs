@@ -3,11 +3,17 @@
 //! Narrow traits, noun first; one conformance suite runs on every implementation. A write that answered `Ok` is on disk.
 //! What fails says whether it may be tried again, see [`StoreError`].
 
+use crate::domain::dispatch::AuditEntry;
+use crate::domain::dispatch::Commit;
+use crate::domain::dispatch::DeadLetter;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::Published;
 use crate::domain::driver::Driver;
 use crate::domain::fix::Fix;
 use crate::domain::fix::Flag;
 use crate::domain::ids::AssignmentId;
 use crate::domain::ids::CustomerId;
+use crate::domain::ids::DeadLetterId;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::MerchantId;
 use crate::domain::ids::OfferId;
@@ -69,6 +75,9 @@ pub enum Conflict {
     /// The offer is not open any more.
     #[error("the offer is closed")]
     OfferClosed,
+    /// The order waits for another driver's answer.
+    #[error("the order is offered to somebody")]
+    OrderOffered,
 }
 
 /// An `Idempotency-Key` of a principal, claimed for one request.
@@ -112,50 +121,6 @@ pub struct Answer {
     pub body: String,
 }
 
-/// What a commit does to assignments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AssignmentChange {
-    /// The driver takes the order: they must exist and have shift `available` and no active assignment.
-    Begin {
-        /// The new assignment.
-        assignment_id: AssignmentId,
-        /// Who.
-        driver_id: DriverId,
-    },
-    /// The order leaves its assignment, which ends when it was the last active one.
-    Leave {
-        /// The assignment.
-        assignment_id: AssignmentId,
-    },
-}
-
-/// What a commit does to an offer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfferChange {
-    /// Which; it must be an open one of this order, and when accepted neither lapsed nor made to another driver than the one who begins,
-    /// else [`Conflict::OfferClosed`].
-    pub offer_id: OfferId,
-    /// What it becomes.
-    pub outcome: OfferOutcome,
-    /// When.
-    pub at: Millis,
-}
-
-/// One change of an order, written whole or not at all.
-#[derive(Debug, Clone)]
-pub struct OrderCommit {
-    /// The version the change was computed from.
-    pub expected_version: i64,
-    /// The order after it; its version is `expected_version + events.len()`.
-    pub order: Order,
-    /// One event per step, `seq` counting up from `expected_version + 1`.
-    pub events: Vec<OrderEvent>,
-    /// Assignment taken or left with it.
-    pub assignment: Option<AssignmentChange>,
-    /// Offer closed with it.
-    pub offer: Option<OfferChange>,
-}
-
 /// Which orders a listing holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrdersOf {
@@ -191,49 +156,6 @@ pub struct WatchState {
     pub driver_id: Option<DriverId>,
     /// Whether that driver shares their position.
     pub shared: bool,
-}
-
-/// How an offer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OfferOutcome {
-    /// The driver took it.
-    Accepted,
-    /// The driver said no.
-    Declined,
-    /// Nobody answered in time.
-    Expired,
-    /// The order went another way.
-    Withdrawn,
-}
-
-impl OfferOutcome {
-    /// The text on the wire and in the store.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Declined => "declined",
-            Self::Expired => "expired",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
-
-/// One offer of one order to one driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    /// UUIDv7.
-    pub offer_id: OfferId,
-    /// The order.
-    pub order_id: OrderId,
-    /// Who is asked.
-    pub driver_id: DriverId,
-    /// When it was made.
-    pub created_at: Millis,
-    /// When it lapses.
-    pub expires_at: Millis,
-    /// How it ended, absent while open.
-    pub outcome: Option<OfferOutcome>,
 }
 
 /// A fix to be stored.
@@ -315,8 +237,11 @@ pub trait OrderStore: Send + Sync {
     fn order_answer(&self, claim: Claim, answer: Answer) -> StoreFuture<'_, ()>;
     /// One order.
     fn order_fetch(&self, order_id: OrderId) -> StoreFuture<'_, Option<Order>>;
-    /// Writes one change, or says which compare-and-set failed. Closes every other open offer of an order that leaves `searching`.
-    fn order_commit(&self, commit: OrderCommit) -> StoreFuture<'_, ()>;
+    /// Orders, in the sequence asked for. Those that do not exist are left out.
+    fn orders_fetch(&self, order_ids: Vec<OrderId>) -> StoreFuture<'_, Vec<Order>>;
+    /// Writes one commit, or says which compare-and-set failed. Withdraws every open offer that holds an order which leaves `searching`, and takes
+    /// up the dead letter of an order that is parked no more.
+    fn order_commit(&self, commit: Commit) -> StoreFuture<'_, ()>;
     /// Orders, newest first, at most `limit`, below `before`.
     fn orders_list(
         &self,
@@ -331,15 +256,16 @@ pub trait OrderStore: Send + Sync {
     fn order_events(&self, order_id: OrderId, after: i64) -> StoreFuture<'_, Vec<OrderEvent>>;
     /// The right to watch, for many orders at once. Orders that do not exist are left out.
     fn orders_watch_state(&self, order_ids: Vec<OrderId>) -> StoreFuture<'_, Vec<WatchState>>;
-    /// Stores an offer. [`Conflict::DriverBusy`] when the driver has another open offer that has not lapsed, [`Conflict::OrderChanged`]
-    /// when the order is not searching any more.
+    /// Stores an offer. [`Conflict::DriverBusy`] when the driver has another open offer that has not lapsed or an active assignment,
+    /// [`Conflict::OrderOffered`] when an order is part of another such offer, [`Conflict::OrderChanged`] when one is not searching, or parked.
     fn offer_insert(&self, offer: Offer) -> StoreFuture<'_, ()>;
     /// One offer.
     fn offer_fetch(&self, offer_id: OfferId) -> StoreFuture<'_, Option<Offer>>;
-    /// Closes an open offer; one that is closed already is left as it is and `false` comes back. [`StoreError::NotFound`] when unknown.
-    fn offer_close(&self, change: OfferChange) -> StoreFuture<'_, bool>;
-    /// Who has declined an order or let its offer lapse since it last began searching.
-    fn offer_refusals(&self, order_id: OrderId, since: Millis) -> StoreFuture<'_, Vec<DriverId>>;
+    /// Withdraws an open offer, with no more than that; one that is closed already is left as it is and `false` comes back.
+    /// [`StoreError::NotFound`] when unknown.
+    fn offer_withdraw(&self, offer_id: OfferId, at: Millis) -> StoreFuture<'_, bool>;
+    /// Who has refused an order or was taken off it: drivers to whom it is not offered again.
+    fn order_refusals(&self, order_id: OrderId) -> StoreFuture<'_, Vec<DriverId>>;
     /// Deletes idempotency keys older than this.
     fn keys_expire(&self, before: Millis) -> StoreFuture<'_, u64>;
 }
@@ -348,11 +274,50 @@ pub trait OrderStore: Send + Sync {
 pub trait DriverStore: Send + Sync {
     /// All that a driver actor needs to begin.
     fn driver_load(&self, driver_id: DriverId, now: Millis) -> StoreFuture<'_, DriverState>;
+    /// One driver.
+    fn driver_fetch(&self, driver_id: DriverId) -> StoreFuture<'_, Option<Driver>>;
     /// Stores a driver whose version is one above the stored one (which counts as 0 when there is none), else
-    /// [`Conflict::DriverChanged`].
-    fn driver_save(&self, driver: Driver) -> StoreFuture<'_, ()>;
+    /// [`Conflict::DriverChanged`]. The record stays as it is stored. With the audit row in the same transaction, where there is one.
+    fn driver_save(&self, driver: Driver, audit: Option<AuditEntry>) -> StoreFuture<'_, ()>;
     /// Drivers whose newest fix is not older than `since`, for rebuilding the live index after a start.
     fn drivers_seen_since(&self, since: Millis) -> StoreFuture<'_, Vec<DriverId>>;
+}
+
+/// A published event and its place in the feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedEvent {
+    /// Grows by at least one with every event, in the order of commits.
+    pub cursor: i64,
+    /// The event.
+    pub event: Published,
+}
+
+/// An audit row and its place in the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedAudit {
+    /// Grows by at least one with every row, in the order of commits.
+    pub cursor: i64,
+    /// The row.
+    pub entry: AuditEntry,
+}
+
+/// What others read: published events, audit rows, dead letters.
+pub trait FeedStore: Send + Sync {
+    /// Published events above `after`, in order, of one area where one is named.
+    fn events_after(&self, after: i64, geo_key: Option<String>, limit: usize) -> StoreFuture<'_, Vec<FeedEvent>>;
+    /// Audit rows above `after`, in order.
+    fn audit_after(&self, after: i64, limit: usize) -> StoreFuture<'_, Vec<FeedAudit>>;
+    /// Dead letters of a queue above `after`, oldest first.
+    fn dead_letters(
+        &self,
+        queue: String,
+        after: Option<DeadLetterId>,
+        limit: usize,
+    ) -> StoreFuture<'_, Vec<DeadLetter>>;
+    /// One dead letter.
+    fn dead_letter_fetch(&self, dead_letter_id: DeadLetterId) -> StoreFuture<'_, Option<DeadLetter>>;
+    /// Deletes published events older than this.
+    fn events_expire(&self, before: Millis) -> StoreFuture<'_, u64>;
 }
 
 /// Fixes.
@@ -393,6 +358,8 @@ pub struct Store {
     pub orders: Arc<dyn OrderStore>,
     /// Drivers.
     pub drivers: Arc<dyn DriverStore>,
+    /// Published events, audit rows, dead letters.
+    pub feed: Arc<dyn FeedStore>,
     /// Fixes.
     pub fixes: Arc<dyn FixStore>,
     /// Health and closing.

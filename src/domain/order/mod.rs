@@ -19,6 +19,9 @@ use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
 use crate::domain::time::Millis;
 
+/// Matching should act this long before the goods are ready, in milliseconds: the way of a typical driver to the pickup.
+pub const LEAD_MS: i64 = 5 * 60 * 1_000;
+
 /// Who wants the step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum By {
@@ -74,6 +77,15 @@ pub enum Step {
     Deliver,
     /// The driver is taken off the order, which goes back to searching.
     Release,
+    /// A driver did not take it when it was offered; the status stays `searching`.
+    Refuse {
+        /// No answer came, rather than a no.
+        lapsed: bool,
+    },
+    /// Nobody was found for so long that a person has to look; the status stays `searching`.
+    Park,
+    /// A person has looked: it searches again.
+    Retry,
     /// The goods are ready for pickup; the status stays.
     Ready,
     /// Called off.
@@ -96,6 +108,10 @@ impl Step {
             Self::ArriveAtDropoff => "at_dropoff",
             Self::Deliver => "delivered",
             Self::Release => "released",
+            Self::Refuse { lapsed: false } => "offer_declined",
+            Self::Refuse { lapsed: true } => "offer_expired",
+            Self::Park => "parked",
+            Self::Retry => "retried",
             Self::Ready => "ready",
             Self::Cancel => "cancelled",
             Self::Fail => "failed",
@@ -127,7 +143,7 @@ impl Step {
             Self::PickUp => Some(Status::PickedUp),
             Self::ArriveAtDropoff => Some(Status::AtDropoff),
             Self::Deliver => Some(Status::Delivered),
-            Self::Ready => None,
+            Self::Ready | Self::Refuse { .. } | Self::Park | Self::Retry => None,
             Self::Cancel => Some(Status::Cancelled),
             Self::Fail => Some(Status::Failed),
         }
@@ -194,7 +210,7 @@ pub fn step(order: &Order, step: &Step, by: &By, reason: Option<String>, now: Mi
     next.status = step.target().unwrap_or(order.status);
     match step {
         Step::Pay => next.prep = paid_prep(order.prep, now),
-        Step::Search => next.due_at = Some(now),
+        Step::Search => next.search(now),
         Step::Assign { driver_id, assignment_id } => {
             next.driver_id = Some(driver_id.clone());
             next.assignment_id = Some(assignment_id.clone());
@@ -203,9 +219,16 @@ pub fn step(order: &Order, step: &Step, by: &By, reason: Option<String>, now: Mi
             next.driver_id = None;
             next.assignment_id = None;
             next.eta = Arrivals::default();
-            next.due_at = Some(now);
+            next.promised_at = None;
+            next.search(now);
         }
-        Step::Ready => next.prep = Prep { ready: true, ready_at: Some(now), ..order.prep },
+        Step::Refuse { .. } => next.searches = order.searches.saturating_add(1),
+        Step::Retry => next.search(now),
+        Step::Park => next.due_at = None,
+        Step::Ready => {
+            next.prep = Prep { ready: true, ready_at: Some(now), ..order.prep };
+            next.due_at = order.due_at.map(|due_at| due_at.min(now));
+        }
         Step::Schedule
         | Step::ArriveAtPickup
         | Step::PickUp
@@ -225,6 +248,21 @@ pub fn step(order: &Order, step: &Step, by: &By, reason: Option<String>, now: Mi
         driver_id: next.driver_id.clone(),
     };
     Ok(Transition { order: next, event })
+}
+
+impl Order {
+    /// It looks for a driver no more until a person has seen to it.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        self.status == Status::Searching && self.due_at.is_none()
+    }
+
+    /// Begins to look for a driver: at once, or [`LEAD_MS`] before the kitchen is ready.
+    fn search(&mut self, now: Millis) {
+        let ready_at = self.prep.ready_at.filter(|_| !self.prep.ready);
+        self.due_at = Some(ready_at.map_or(now, |ready_at| now.max(ready_at - LEAD_MS)));
+        self.searches = self.searches.saturating_add(1);
+    }
 }
 
 /// The first event of an order just placed.
@@ -265,7 +303,9 @@ fn already_taken(order: &Order, step: &Step) -> bool {
         Step::Fail => order.status == S::Failed,
         Step::Ready => order.prep.ready && !order.status.is_terminal(),
         Step::Release => order.status == S::Searching,
-        Step::Pay | Step::Schedule | Step::Search => false,
+        Step::Park => order.is_parked(),
+        Step::Retry => order.status == S::Searching && !order.is_parked(),
+        Step::Refuse { .. } | Step::Pay | Step::Schedule | Step::Search => false,
     }
 }
 
@@ -285,6 +325,8 @@ fn is_legal(from: Status, step: &Step, by: &By) -> bool {
         Step::ArriveAtDropoff => driver && from == S::PickedUp,
         Step::Deliver => driver && from == S::AtDropoff,
         Step::Release => (system || operator || driver) && matches!(from, S::Assigned | S::AtPickup),
+        Step::Refuse { .. } | Step::Park => system && from == S::Searching,
+        Step::Retry => (system || operator) && from == S::Searching,
         Step::Ready => {
             matches!(by, By::Merchant | By::Operator(_) | By::System) && from.is_before_pickup() && from != S::Created
         }

@@ -1,5 +1,6 @@
 //! What an order is: its statuses, places, items and the row itself.
 
+use crate::domain::fleet::Needs;
 use crate::domain::geo::Position;
 use crate::domain::ids::AssignmentId;
 use crate::domain::ids::CustomerId;
@@ -189,12 +190,18 @@ pub struct Order {
     pub prep: Prep,
     /// The booked time, where there is one.
     pub scheduled_for: Option<Millis>,
-    /// When matching should act.
+    /// When matching should act; absent before it is paid, and while it is parked with a dead letter.
     pub due_at: Option<Millis>,
     /// What it costs.
     pub price: Price,
     /// Expected arrivals.
     pub eta: Arrivals,
+    /// The arrival at the door that was foreseen when the driver took it.
+    pub promised_at: Option<Millis>,
+    /// What it asks of its driver.
+    pub needs: Needs,
+    /// How often it has begun to look for a driver.
+    pub searches: u32,
     /// A word from the customer.
     pub note: Option<String>,
     /// When it was placed.

@@ -1,6 +1,7 @@
 //! The step table, checked against a second writing of it and by properties over random histories.
 
 use super::*;
+use crate::domain::fleet::Needs;
 use crate::domain::geo::Position;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::MerchantId;
@@ -34,6 +35,9 @@ pub(crate) fn order(status: Status) -> Order {
         due_at: None,
         price: Price { amount: 0, currency: "EUR".to_owned() },
         eta: Arrivals::default(),
+        promised_at: None,
+        needs: Needs::default(),
+        searches: 0,
         note: None,
         created_at: Millis(0),
         updated_at: Millis(0),
@@ -53,6 +57,10 @@ fn steps() -> Vec<Step> {
         Step::ArriveAtDropoff,
         Step::Deliver,
         Step::Release,
+        Step::Refuse { lapsed: false },
+        Step::Refuse { lapsed: true },
+        Step::Park,
+        Step::Retry,
         Step::Ready,
         Step::Cancel,
         Step::Fail,
