@@ -4,6 +4,7 @@ pub mod cell;
 pub mod driver;
 pub mod eta;
 pub mod fix;
+pub mod fleet;
 pub mod geo;
 pub mod ids;
 pub mod ledger;
