@@ -11,6 +11,10 @@ use crate::actors::mailbox::tell;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::driver::DriverStatus;
+use crate::domain::eta::Town;
+use crate::domain::fleet::Needs;
+use crate::domain::fleet::VehicleKind;
+use crate::domain::geo::Position;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
@@ -18,6 +22,10 @@ use crate::domain::matching;
 use crate::domain::matching::Candidate;
 use crate::domain::matching::OpenOrder;
 use crate::domain::matching::Pairing;
+use crate::domain::matching::Ready;
+use crate::domain::matching::Record;
+use crate::domain::matching::Tuning;
+use crate::domain::matching::View;
 use crate::domain::order::Order;
 use crate::domain::time::Millis;
 use crate::limits::CANDIDATES_MAX;
@@ -36,6 +44,7 @@ use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use bytestring::ByteString;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -120,7 +129,7 @@ impl Cell {
         }
         let now = clock::now();
         let mut waiting = Vec::new();
-        let mut candidates: HashMap<DriverId, Candidate> = HashMap::new();
+        let mut candidates: HashMap<DriverId, Candidate<Position>> = HashMap::new();
         for open in self.open.values_mut() {
             let overdue = matches!(open.offer, Offering::Made(_, until) if until + OVERDUE_MS < now);
             if overdue {
@@ -131,8 +140,8 @@ impl Cell {
                 gather(&self.world, open, now, &mut candidates);
             }
         }
-        let free: Vec<Candidate> = candidates.into_values().collect();
-        let pairings = matching::decide(&waiting, &free, self.world.tuning.match_radius_m);
+        let free: Vec<Candidate<Position>> = candidates.into_values().collect();
+        let pairings = self.decide(now, &waiting, &free);
         self.widen(&waiting, &pairings, now);
         for pairing in pairings {
             self.offer(pairing, now, ctx);
@@ -140,12 +149,18 @@ impl Cell {
         self.tick_soon(ctx, TICK);
     }
 
+    fn decide(&self, now: Millis, orders: &[OpenOrder<Position>], drivers: &[Candidate<Position>]) -> Vec<Pairing> {
+        let Some(first) = orders.first() else { return Vec::new() };
+        let tuning = Tuning { radius_m: self.world.tuning.match_radius_m, ..Tuning::default() };
+        matching::decide(&View { now, orders, drivers }, &Town::around(first.pickup), &tuning).offers
+    }
+
     /// Orders for which nobody was found look farther next time, and in the end ask again who refused.
-    fn widen(&mut self, waiting: &[OpenOrder], pairings: &[Pairing], now: Millis) {
+    fn widen(&mut self, waiting: &[OpenOrder<Position>], pairings: &[Pairing], now: Millis) {
         let limit_m = self.world.tuning.match_radius_m;
         for order in waiting {
             let Some(open) = self.open.get_mut(&order.order_id) else { continue };
-            if pairings.iter().any(|pairing| pairing.order_id == order.order_id) {
+            if pairings.iter().any(|pairing| pairing.orders.contains(&order.order_id)) {
                 open.nobody_since = None;
                 continue;
             }
@@ -159,12 +174,13 @@ impl Cell {
     }
 
     fn offer(&mut self, pairing: Pairing, now: Millis, ctx: &mut Context<Self>) {
-        let Some(open) = self.open.get_mut(&pairing.order_id) else { return };
+        let Some(order_id) = pairing.orders.into_iter().next() else { return };
+        let Some(open) = self.open.get_mut(&order_id) else { return };
         let Ok(driver) = self.world.driver(&pairing.driver_id) else { return };
         let expires_at = now + self.world.tuning.offer_timeout_ms;
         let offer = Offer {
             offer_id: clock::offer_id(),
-            order_id: pairing.order_id.clone(),
+            order_id: order_id.clone(),
             driver_id: pairing.driver_id,
             created_at: now,
             expires_at,
@@ -180,7 +196,7 @@ impl Cell {
         open.offer = Offering::Asking(Asked { offer_id: offer_id.clone(), driver_id });
         let work = ask_driver(self.world.clone(), driver, offer, frame);
         let done = wrap_future::<_, Self>(work).map(move |made, cell, _| {
-            let Some(open) = cell.open.get_mut(&pairing.order_id) else { return };
+            let Some(open) = cell.open.get_mut(&order_id) else { return };
             open.offer = match std::mem::replace(&mut open.offer, Offering::None) {
                 Offering::Asking(asked) if asked.offer_id == offer_id => {
                     if made {
@@ -218,18 +234,25 @@ async fn ask_driver(world: Arc<World>, driver: Addr<DriverActor>, offer: Offer, 
 }
 
 impl Open {
-    fn as_open(&self) -> OpenOrder {
+    fn as_open(&self) -> OpenOrder<Position> {
+        let due_at = self.order.due_at.unwrap_or(self.order.updated_at);
         OpenOrder {
             order_id: self.order.order_id.clone(),
             pickup: self.order.pickup.position,
-            due_at: self.order.due_at.unwrap_or(self.order.updated_at),
+            dropoff: self.order.dropoff.position,
+            shared_pickup: self.order.merchant_id.clone(),
+            placed_at: self.order.created_at,
+            due_at,
+            ready: Ready { at: self.order.prep.ready_at.unwrap_or(due_at), spread_s: 0.0 },
+            needs: Needs::default(),
             refused_by: self.refused_by.clone(),
+            mine: true,
         }
     }
 }
 
 /// Adds the free drivers near an order's pickup, as many as are weighed for one order.
-fn gather(world: &World, open: &Open, now: Millis, into: &mut HashMap<DriverId, Candidate>) {
+fn gather(world: &World, open: &Open, now: Millis, into: &mut HashMap<DriverId, Candidate<Position>>) {
     let pickup = open.order.pickup.position;
     let stale_ms = world.tuning.stale_ms;
     let is_free = |live: &LiveDriver| {
@@ -239,7 +262,17 @@ fn gather(world: &World, open: &Open, now: Millis, into: &mut HashMap<DriverId, 
     let limit = CANDIDATES_MAX + open.refused_by.len();
     for near in world.live.nearby(pickup, world.cell_at(pickup), open.radius_m, limit, is_free) {
         let position = near.live.fix.position;
-        into.entry(near.driver_id.clone()).or_insert(Candidate { driver_id: near.driver_id, position });
+        into.entry(near.driver_id.clone()).or_insert(Candidate {
+            driver_id: near.driver_id,
+            position,
+            free_at: now,
+            off_at: None,
+            capacity: 1,
+            vehicle: VehicleKind::Car,
+            skills: BTreeSet::new(),
+            idle_since: now,
+            record: Record::default(),
+        });
     }
 }
 
