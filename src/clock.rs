@@ -35,3 +35,9 @@ pub fn offer_id() -> OfferId {
 pub fn assignment_id() -> AssignmentId {
     AssignmentId::from_generated(fresh_id())
 }
+
+/// A number from 0 to 1, for pauses that must not fall together.
+#[must_use]
+pub fn jitter() -> f64 {
+    rand::random::<f64>()
+}

@@ -189,6 +189,11 @@ fn tuning(config: &Config) -> Tuning {
         gone_ms: tracking.gone_ms.unwrap_or(0),
         offer_timeout_ms: dispatch.offer_timeout_ms.unwrap_or(NEVER_MS),
         match_radius_m: dispatch.match_radius_m,
+        driver_capacity: usize::try_from(dispatch.driver_capacity).unwrap_or(1),
+        policy: dispatch.policy,
+        driver_lost_ms: tracking.driver_lost_ms.unwrap_or(0),
+        driver_stalled_ms: dispatch.stalled_ms.unwrap_or(0),
+        tries_max: dispatch.tries_max.unwrap_or(0),
         cell_resolution: tracking.cell_resolution,
     }
 }

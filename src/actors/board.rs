@@ -2,6 +2,7 @@
 //!
 //! What waits for a session is a map of the newest, so a slow reader costs no more than the city itself. Cells report only while somebody looks.
 
+use crate::actors::outbox::Event;
 use crate::actors::outbox::Outbox;
 use crate::actors::world::World;
 use crate::clock;
@@ -17,10 +18,12 @@ use crate::limits::OPERATOR_DELTA_MS;
 use crate::protocol::close::CloseCode;
 use crate::protocol::inbound::Layer;
 use crate::protocol::order::OrderOut;
+use crate::protocol::outbound::AlertOut;
 use crate::protocol::outbound::CellOut;
 use crate::protocol::outbound::LiveOut;
 use crate::protocol::outbound::Removed;
 use crate::protocol::outbound::Scene;
+use crate::protocol::outbound::encode;
 use crate::protocol::outbound::ring;
 use actix::Actor;
 use actix::AsyncContext;
@@ -58,6 +61,20 @@ pub struct CellReport {
 pub struct OrderSeen {
     /// The order.
     pub order: Arc<Order>,
+}
+
+/// From whoever finds that a person has to look: told to every operator who looks.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Alert {
+    /// What is wrong.
+    pub code: &'static str,
+    /// With which order.
+    pub order_id: Option<OrderId>,
+    /// With which driver.
+    pub driver_id: Option<DriverId>,
+    /// For people.
+    pub detail: &'static str,
 }
 
 /// From an operator's session: show me this area. In place of what the session asked for before.
@@ -327,6 +344,18 @@ impl Handler<OrderSeen> for Board {
             self.orders.remove(&order.order_id);
         } else {
             self.orders.insert(order.order_id.clone(), order);
+        }
+    }
+}
+
+impl Handler<Alert> for Board {
+    type Result = ();
+
+    fn handle(&mut self, alert: Alert, _ctx: &mut Context<Self>) {
+        let Alert { code, order_id, driver_id, detail } = alert;
+        let text = encode(&AlertOut { code, order_id, driver_id, detail });
+        for viewer in self.viewers.values() {
+            viewer.outbox.event(Event { text: text.clone(), tag: None });
         }
     }
 }

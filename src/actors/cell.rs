@@ -16,22 +16,24 @@ pub use residents::WatchDriver;
 
 use crate::actors::world::World;
 use crate::domain::cell::CellId;
+use crate::domain::dispatch::Book;
+use crate::domain::dispatch::OfferOutcome;
+use crate::domain::dispatch::Rules;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::limits::MAILBOX_MAX;
-use crate::store::OfferOutcome;
 use actix::Actor;
 use actix::ActorContext;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Message;
-use dispatch::Open;
 use residents::Resident;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 /// How often residents are looked over for silence.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -58,7 +60,7 @@ impl OfferEnded {
     /// Whether the driver is not to be asked again soon: they said no, or nothing. One whose offer was taken back has refused nothing.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self.outcome, OfferOutcome::Declined | OfferOutcome::Expired)
+        self.outcome.is_refusal()
     }
 }
 
@@ -67,12 +69,12 @@ pub struct Cell {
     id: CellId,
     world: Arc<World>,
     residents: HashMap<DriverId, Resident>,
-    open: HashMap<OrderId, Open>,
+    book: Book,
     /// Drivers to be shown to operators with the next report.
     changed: HashSet<DriverId>,
     left: HashSet<DriverId>,
     report_due: bool,
-    tick_due: bool,
+    tick_due: Option<Instant>,
     empty_sweeps: u32,
 }
 
@@ -80,22 +82,23 @@ impl Cell {
     /// An empty cell.
     pub fn new(id: CellId, world: Arc<World>, ctx: &mut Context<Self>) -> Self {
         ctx.set_mailbox_capacity(MAILBOX_MAX);
+        let rules = Rules { radius_m: world.tuning.match_radius_m, tries_max: world.tuning.tries_max };
         Self {
             id,
             world,
             residents: HashMap::new(),
-            open: HashMap::new(),
+            book: Book::new(rules),
             changed: HashSet::new(),
             left: HashSet::new(),
             report_due: false,
-            tick_due: false,
+            tick_due: None,
             empty_sweeps: 0,
         }
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
         self.notice_silence(ctx);
-        let is_empty = self.residents.is_empty() && self.open.is_empty();
+        let is_empty = self.residents.is_empty() && self.book.is_empty();
         self.empty_sweeps = if is_empty { self.empty_sweeps + 1 } else { 0 };
         if self.empty_sweeps == EMPTY_SWEEPS_MAX {
             self.world.directory.remove_cell(self.id, &ctx.address());

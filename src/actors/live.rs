@@ -5,10 +5,14 @@
 use crate::domain::cell::CellId;
 use crate::domain::driver::DriverStatus;
 use crate::domain::fix::Fix;
+use crate::domain::fleet::Record;
+use crate::domain::fleet::Skill;
+use crate::domain::fleet::VehicleKind;
 use crate::domain::geo::Position;
 use crate::domain::ids::DriverId;
 use crate::domain::time::Millis;
 use dashmap::DashMap;
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -21,6 +25,23 @@ pub struct LiveDriver {
     pub cell: CellId,
     /// The status seen outside.
     pub status: DriverStatus,
+    /// What matching wants to know of them.
+    pub standing: Arc<Standing>,
+}
+
+/// What matching wants to know of a driver beside where they are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Standing {
+    /// What they move by.
+    pub vehicle: VehicleKind,
+    /// What they can do.
+    pub skills: BTreeSet<Skill>,
+    /// Orders they carry at once.
+    pub room: usize,
+    /// How offers and deliveries went.
+    pub record: Record,
+    /// Since when they have had nothing to do.
+    pub idle_since: Millis,
 }
 
 /// A driver near a point.
@@ -56,10 +77,11 @@ impl LiveIndex {
         left
     }
 
-    /// Changes the status of a driver who has a live position.
-    pub fn set_status(&self, driver_id: &DriverId, status: DriverStatus) {
+    /// Changes what is known of a driver who has a live position.
+    pub fn set_status(&self, driver_id: &DriverId, status: DriverStatus, standing: Arc<Standing>) {
         if let Some(mut live) = self.drivers.get_mut(driver_id) {
             live.status = status;
+            live.standing = standing;
         }
     }
 
@@ -172,6 +194,7 @@ mod tests {
             fix: Arc::new(fix),
             cell: CellId::at(position, CellResolution::new(8).unwrap()),
             status: DriverStatus::Available,
+            standing: Arc::default(),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod cell;
 pub mod desk;
 pub mod directory;
 pub mod driver;
+pub mod engagements;
 pub mod live;
 pub mod mailbox;
 pub mod order;

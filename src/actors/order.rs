@@ -14,12 +14,15 @@ pub use messages::RecheckOrder;
 pub use messages::SubscribeOrder;
 pub use messages::UnsubscribeOrder;
 
+use crate::actors::board::Alert;
 use crate::actors::board::OrderSeen;
 use crate::actors::cell::CloseOrder;
 use crate::actors::cell::OfferEnded;
 use crate::actors::cell::OpenOrderHere;
 use crate::actors::cell::WatchDriver;
+use crate::actors::desk;
 use crate::actors::driver::OrderChanged;
+use crate::actors::engagements::Engagement;
 use crate::actors::mailbox::tell;
 use crate::actors::watch::Audience;
 use crate::actors::watch::LEASE_MS;
@@ -27,6 +30,8 @@ use crate::actors::watch::Member;
 use crate::actors::watch::Watch;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::Cause;
+use crate::domain::dispatch::Progress;
 use crate::domain::geo::Position;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
@@ -74,6 +79,8 @@ pub struct OrderActor {
     /// Sessions that are still being told what they have missed.
     replays: Vec<Replay>,
     replay_due: bool,
+    /// Whether the driver gets nearer.
+    progress: Option<Progress>,
 }
 
 impl OrderActor {
@@ -93,6 +100,7 @@ impl OrderActor {
             ended: false,
             replays: Vec::new(),
             replay_due: false,
+            progress: None,
         }
     }
 
@@ -133,6 +141,7 @@ impl OrderActor {
         }
         self.tell_board(&order);
         self.announce();
+        self.engage(&order);
         if order.status.is_terminal() && !self.ended {
             self.ended = true;
             self.world.directory.remove_order(&self.order_id, &ctx.address());
@@ -150,6 +159,49 @@ impl OrderActor {
         }
     }
 
+    /// Notes when and where the driver will be free, and sees to it that the driver has an actor, who notices when they are lost.
+    fn engage(&mut self, order: &Order) {
+        let Some(driver_id) = order.driver_id.as_ref().filter(|_| order.status.is_active()) else {
+            self.progress = None;
+            return;
+        };
+        if let Err(error) = self.world.driver(driver_id) {
+            tracing::warn!(%error, "no actor for a driver at work");
+        }
+        if let Some(until) = order.eta.dropoff_at {
+            let (order_id, at) = (order.order_id.clone(), order.dropoff.position);
+            self.world.engagements.note(driver_id, Engagement { order_id, until, at });
+        }
+    }
+
+    /// Looks whether the driver gets nearer to where they are going. One who does not is taken off the order, or an operator is told.
+    fn check_progress(&mut self) {
+        let Some(order) = self.order.clone().filter(|order| order.status.is_active()) else { return };
+        let stalled_ms = self.world.tuning.driver_stalled_ms;
+        let Some(live) = order.driver_id.as_ref().and_then(|driver_id| self.world.live.get(driver_id)) else { return };
+        let (now, at, stop) = (clock::now(), live.fix.position, next_stop(&order));
+        let known = self.progress.take().filter(|progress| progress.stop() == stop);
+        let mut progress = known.unwrap_or_else(|| Progress::begin(stop, at, now));
+        let still_ms = progress.note(at, now);
+        if stalled_ms <= 0 || still_ms < stalled_ms {
+            self.progress = Some(progress);
+            return;
+        }
+        // Watched afresh from here: told again, or tried again, after as long.
+        let Some(driver_id) = order.driver_id.clone() else { return };
+        let (world, order_id) = (self.world.clone(), self.order_id.clone());
+        actix::spawn(async move {
+            if !desk::release(&world, &driver_id, &order_id, Cause::NoProgress).await {
+                world.alert(Alert {
+                    code: "driver_stalled",
+                    order_id: Some(order_id),
+                    driver_id: Some(driver_id),
+                    detail: "The driver who carries this order gets no nearer to the door.",
+                });
+            }
+        });
+    }
+
     fn tell_board(&self, order: &Arc<Order>) {
         if let Ok(board) = self.world.board() {
             tell(&board, OrderSeen { order: order.clone() });
@@ -160,7 +212,7 @@ impl OrderActor {
     fn announce(&self) {
         let Some(order) = &self.order else { return };
         let pickup = self.world.cell_at(order.pickup.position);
-        if order.status == Status::Searching {
+        if order.status == Status::Searching && !order.is_parked() {
             if let Ok(cell) = self.world.cell(pickup) {
                 tell(&cell, OpenOrderHere { order: order.clone(), refused_by: self.refused_by.clone() });
             }
@@ -269,6 +321,7 @@ impl Actor for OrderActor {
         // `wait`: nothing is read from the mailbox before the order is there.
         ctx.wait(done);
         ctx.run_interval(ANNOUNCE, |actor, ctx| {
+            actor.check_progress();
             let Some(order) = &actor.order else { return };
             if order.status == Status::Searching {
                 actor.announce();
@@ -297,6 +350,7 @@ impl Handler<OrderCommitted> for OrderActor {
         if message.order.version <= known {
             return;
         }
+        self.refused_by.extend(message.refused_by);
         let news: Vec<OrderEvent> = message.events.into_iter().filter(|event| event.seq > known).collect();
         let is_gapless = news.first().is_some_and(|event| event.seq == known + 1);
         if is_gapless && self.order.is_some() {

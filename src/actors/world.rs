@@ -1,11 +1,14 @@
 //! What every actor of a node shares: the store, the live index, the directory, the settings that steer behaviour.
 
+use crate::actors::board::Alert;
 use crate::actors::board::Board;
 use crate::actors::cell::Cell;
 use crate::actors::directory::Directory;
 use crate::actors::directory::NotReady;
 use crate::actors::driver::DriverActor;
+use crate::actors::engagements::Engagements;
 use crate::actors::live::LiveIndex;
+use crate::actors::mailbox::tell;
 use crate::actors::order::OrderActor;
 use crate::actors::payment::Payment;
 use crate::actors::recorder::Load;
@@ -13,6 +16,7 @@ use crate::actors::recorder::Recorder;
 use crate::actors::watch::WatchRegistry;
 use crate::domain::cell::CellId;
 use crate::domain::cell::CellResolution;
+use crate::domain::dispatch::Policy;
 use crate::domain::geo::Position;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
@@ -42,6 +46,16 @@ pub struct Tuning {
     pub offer_timeout_ms: i64,
     /// Farthest a driver may be from a pickup, in metres.
     pub match_radius_m: f64,
+    /// Orders in one assignment of a driver whose profile says nothing else.
+    pub driver_capacity: usize,
+    /// How drivers are chosen.
+    pub policy: Policy,
+    /// A driver without socket and fix for this long is lost.
+    pub driver_lost_ms: i64,
+    /// A driver who gets no nearer to the pickup for this long is taken off the order.
+    pub driver_stalled_ms: i64,
+    /// Vain tries after which an order becomes a dead letter.
+    pub tries_max: u32,
     /// Resolution of the cells.
     pub cell_resolution: CellResolution,
 }
@@ -56,6 +70,8 @@ pub struct World {
     pub live: LiveIndex,
     /// Where every actor lives.
     pub directory: Directory,
+    /// When those who carry something will be free, and where.
+    pub engagements: Engagements,
     /// Who may see whom.
     pub watches: WatchRegistry,
     /// Counters and histograms.
@@ -79,6 +95,7 @@ impl World {
             store,
             live: LiveIndex::default(),
             directory: Directory::default(),
+            engagements: Engagements::default(),
             watches: WatchRegistry::default(),
             metrics,
             recorder_load: Arc::default(),
@@ -104,6 +121,13 @@ impl World {
             let world = self.clone();
             self.directory.start("board", move |ctx| Board::new(world, ctx))
         })
+    }
+
+    /// Tells every operator who looks.
+    pub fn alert(self: &Arc<Self>, alert: Alert) {
+        if let Ok(board) = self.board() {
+            tell(&board, alert);
+        }
     }
 
     /// Whether any operator looks.

@@ -22,6 +22,7 @@ pub use values::Network;
 pub use values::Rate;
 
 use crate::domain::cell::CellResolution;
+use crate::domain::dispatch::Policy;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -144,16 +145,11 @@ pub struct Dispatch {
     /// Metres around the pickup in which drivers are looked for.
     pub match_radius_m: f64,
     /// How drivers are chosen.
-    pub policy: DispatchPolicy,
-}
-
-/// How drivers are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DispatchPolicy {
-    /// All open orders and free drivers of a tick together.
-    Optimal,
-    /// Each order its nearest free driver.
-    Nearest,
+    pub policy: Policy,
+    /// A driver who does not get nearer to the pickup for this many milliseconds is taken off the order; none means never.
+    pub stalled_ms: Option<i64>,
+    /// Vain tries, at the whole match radius, after which an order becomes a dead letter; none means never.
+    pub tries_max: Option<u32>,
 }
 
 /// Bounds on what callers may use; none means no such bound.

@@ -1,8 +1,8 @@
 //! The values that only one setting has: each text read into its own type.
 
 use super::Ack;
-use super::DispatchPolicy;
 use crate::domain::cell::CellResolution;
+use crate::domain::dispatch::Policy;
 use crate::limits;
 use std::path::PathBuf;
 
@@ -69,10 +69,10 @@ pub(super) fn match_radius(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn policy(text: &str) -> Result<DispatchPolicy, String> {
+pub(super) fn policy(text: &str) -> Result<Policy, String> {
     match text {
-        "optimal" => Ok(DispatchPolicy::Optimal),
-        "nearest" => Ok(DispatchPolicy::Nearest),
+        "optimal" => Ok(Policy::Optimal),
+        "nearest" => Ok(Policy::Nearest),
         _ => Err("is neither optimal nor nearest".to_owned()),
     }
 }

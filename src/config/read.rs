@@ -164,11 +164,15 @@ fn read_dispatch(reader: &mut Reader<'_>) -> Result<Dispatch, Refused> {
     let driver_capacity = reader.required("driver_capacity", values::count);
     let match_radius_m = reader.required("match_radius", parse::match_radius);
     let policy = reader.required("dispatch_policy", parse::policy);
+    let stalled_ms = reader.required("driver_stalled", values::limit_ms);
+    let tries_max = reader.required("dispatch_tries", values::limit);
     Ok(Dispatch {
         offer_timeout_ms: offer_timeout_ms?,
         driver_capacity: driver_capacity?,
         match_radius_m: match_radius_m?,
         policy: policy?,
+        stalled_ms: stalled_ms?,
+        tries_max: tries_max?,
     })
 }
 

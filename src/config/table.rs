@@ -114,13 +114,13 @@ pub const SETTINGS: &[SettingDoc] = &[
     set("push_interval", "1s", "least time between two pushes of one driver to one customer; 0 = every fix"),
     set("stale", "30s", "a live position is shown as stale after this long without a fix; 0 = never"),
     set("gone", "5m", "a live position is removed after this long without a fix; 0 = never"),
-    set("driver_lost", "60s", "a driver with no socket and no fix for this long counts as lost; 0 = never")
-        .effect(Effect::NoneYet),
+    set("driver_lost", "60s", "a driver with no socket and no fix for this long is lost: before the pickup the order looks for another; 0 = never"),
+    set("driver_stalled", "5m", "a driver who gets no nearer to the pickup for this long is taken off the order; 0 = never"),
     set("offer_timeout", "20s", "an offer nobody answers closes after this long; 0 = never"),
-    set("driver_capacity", "1", "orders in one assignment, at most")
-        .effect(Effect::Partly("dispatch offers one order at a time for now")),
+    set("driver_capacity", "1", "orders in one assignment, at most, of a driver whose profile says nothing else"),
     set("match_radius", "5000", "metres around the pickup in which drivers are looked for; 0 = as far as 50,000"),
-    set("dispatch_policy", "optimal", "optimal or nearest").effect(Effect::Partly("both behave as nearest for now")),
+    set("dispatch_policy", "optimal", "optimal: all open orders and drivers of a tick together; nearest: each order its nearest free driver, for comparison"),
+    set("dispatch_tries", "10", "vain tries at the whole match radius, ever farther apart, before an order becomes a dead letter; 0 = never"),
     set("cell_resolution", "8", "H3 resolution of the cell supervisors, 5 to 15; geo_key is the resolution 5 parent"),
     set("rate_browse", "1000/m", "reading calls per principal over HTTP and WebSocket together; 0 = no limit")
         .effect(Effect::NoneYet),

@@ -33,6 +33,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.tracking.driver_lost_ms, Some(60_000));
     assert_eq!(config.dispatch.offer_timeout_ms, Some(20_000));
     assert_eq!(config.dispatch.driver_capacity, 1);
+    assert_eq!((config.dispatch.stalled_ms, config.dispatch.tries_max), (Some(300_000), Some(10)));
     assert!((config.dispatch.match_radius_m - 5_000.0).abs() < f64::EPSILON);
     assert_eq!(config.limits.rate_browse.map(|rate| rate.count), Some(1_000));
     assert_eq!(config.limits.memory_high, None);

@@ -47,6 +47,11 @@ impl Shift {
         }
     }
 
+    /// What is left of it when the driver may not be seen.
+    fn without_consent(self) -> Self {
+        if self == Self::Available { Self::Offline } else { self }
+    }
+
     /// Reads the text back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -133,13 +138,16 @@ impl Driver {
             return Err(ConsentNeeded);
         }
         let consented_at = if share_location == Some(true) { Some(now) } else { self.consented_at };
-        Ok(Driver {
-            shift,
-            share_location: share,
-            consented_at,
-            version: self.version + 1,
-            ..self.clone()
-        })
+        Ok(Driver { shift, share_location: share, consented_at, version: self.version + 1, ..self.clone() })
+    }
+
+    /// The driver with what they bring set anew. Withdrawing consent ends the shift.
+    #[must_use]
+    pub fn with_profile(&self, profile: Profile, share_location: Option<bool>, now: Millis) -> Driver {
+        let share = share_location.unwrap_or(self.share_location);
+        let shift = if share { self.shift } else { self.shift.without_consent() };
+        let consented_at = if share_location == Some(true) { Some(now) } else { self.consented_at };
+        Driver { shift, share_location: share, consented_at, profile, version: self.version + 1, ..self.clone() }
     }
 }
 

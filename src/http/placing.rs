@@ -4,6 +4,7 @@ use crate::actors::desk;
 use crate::actors::desk::Draft;
 use crate::actors::desk::Placement;
 use crate::clock;
+use crate::domain::fleet::Needs;
 use crate::domain::geo::Position;
 use crate::domain::ids::CustomerId;
 use crate::domain::order::Item;
@@ -165,7 +166,7 @@ fn check(who: &Principal, wish: NewOrder) -> Result<Draft, Problem> {
     };
     let items = wish.items.into_iter().map(item).collect();
     let (kind, merchant_id, note) = (wish.kind, wish.merchant_id, wish.note);
-    Ok(Draft { kind, customer_id, merchant_id, pickup, dropoff, items, prep_seconds, note })
+    Ok(Draft { kind, customer_id, merchant_id, pickup, dropoff, items, prep_seconds, needs: Needs::default(), note })
 }
 
 fn whose(who: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Problem> {

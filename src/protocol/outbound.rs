@@ -315,6 +315,26 @@ pub struct Scene {
     pub removed: Option<Removed>,
 }
 
+/// Something an operator has to look at.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(tag = "type", rename = "alert")]
+pub struct AlertOut {
+    /// `dead_letter`: no driver was found; `driver_lost`, `driver_stalled`: nothing is heard of the driver who carries the order, or they do not
+    /// get nearer to the door.
+    #[schemars(with = "schema::AlertCode")]
+    pub code: &'static str,
+    /// The order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Id")]
+    pub order_id: Option<OrderId>,
+    /// The driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Id")]
+    pub driver_id: Option<DriverId>,
+    /// For people.
+    pub detail: &'static str,
+}
+
 /// Ids of what left the map.
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct Removed {

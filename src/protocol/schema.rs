@@ -67,6 +67,8 @@ schemas! {
     Shift = words([Wish::Available, Wish::Paused, Wish::Offline].map(Wish::as_str));
     /// How an offer ended.
     OfferOutcome = words(["accepted", "declined", "expired", "withdrawn"]);
+    /// What an operator is alerted to.
+    AlertCode = words(["dead_letter", "driver_lost", "driver_stalled"]);
     /// Why a fix was refused.
     FixRefusal = words(Refusal::ALL.map(Refusal::code));
     /// Why a fix is stored but never moves the marker.

@@ -1,6 +1,7 @@
 //! Every metric by name. Holding a [`Metrics`] is holding all of them; recording never looks anything up by text on the
 //! path of a fix.
 
+use super::dispatch::Dispatch;
 use super::instruments::ByLabel;
 use super::instruments::Histogram;
 use super::labels::AuthLabels;
@@ -66,6 +67,8 @@ pub struct Instruments {
     pub current_location: Histogram,
     /// One order placed, payment included.
     pub order_place: Histogram,
+    /// How orders find their drivers.
+    pub dispatch: Dispatch,
     fixes_refused: ByLabel<Counter>,
     fixes_flagged: ByLabel<Counter>,
     evictions: ByLabel<Counter>,
@@ -164,6 +167,7 @@ impl Metrics {
             store_commit: Histogram::new(FINE_US),
             current_location: Histogram::new(FINE_US),
             order_place: Histogram::new(FINE_US),
+            dispatch: Dispatch::new(),
             fixes_refused: ByLabel::new("code", codes()),
             fixes_flagged: ByLabel::new("code", codes()),
             evictions: ByLabel::new("reason", Eviction::ALL.map(|(_, name)| name)),
@@ -230,6 +234,7 @@ fn register(instruments: &Instruments) -> Registry {
     add(to, "store_commit_seconds", "One group commit", &i.store_commit);
     add(to, "current_location_seconds", "One read of a current location inside the server", &i.current_location);
     add(to, "order_place_seconds", "One order placed, payment included", &i.order_place);
+    i.dispatch.register(to);
     add(to, "auth_failures", "Tokens not believed, by algorithm and reason", &i.auth_failures);
     add(to, "http_requests", "Requests answered, by route, method and class of status", &i.http_requests);
     add(to, "http_request_seconds", "Time to answer a request, by route", &i.http_request);

@@ -3,10 +3,12 @@
 //! Logs are JSON on standard error, because the first line of standard output is the address people and scripts wait for.
 //! A log that cannot be set up is an error at the start; one that cannot be written later is lost in silence.
 
+mod dispatch;
 mod instruments;
 mod labels;
 mod metrics;
 
+pub use dispatch::Dispatch;
 pub use instruments::ByLabel;
 pub use instruments::Histogram;
 pub use labels::Eviction;

@@ -1,7 +1,8 @@
-//! Open orders of a cell: each tick pairs those that wait with free drivers of the cell and a ring that widens, and makes the offers.
+//! The cell's matching tick: the orders of its book, the drivers round about, one decision, and the offers that come of it.
 
 use super::Cell;
 use super::OfferEnded;
+use crate::actors::desk;
 use crate::actors::driver::DriverActor;
 use crate::actors::driver::MakeOffer;
 use crate::actors::driver::ReloadDriver;
@@ -10,31 +11,29 @@ use crate::actors::mailbox::ask;
 use crate::actors::mailbox::tell;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::Policy;
+use crate::domain::dispatch::Want;
 use crate::domain::driver::DriverStatus;
 use crate::domain::eta::Town;
-use crate::domain::fleet::Needs;
-use crate::domain::fleet::VehicleKind;
 use crate::domain::geo::Position;
 use crate::domain::ids::DriverId;
-use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::domain::matching;
 use crate::domain::matching::Candidate;
 use crate::domain::matching::OpenOrder;
 use crate::domain::matching::Pairing;
-use crate::domain::matching::Ready;
+use crate::domain::matching::Plan;
 use crate::domain::matching::Record;
 use crate::domain::matching::Tuning;
 use crate::domain::matching::View;
+use crate::domain::matching::WaitReason;
 use crate::domain::order::Order;
 use crate::domain::time::Millis;
 use crate::limits::CANDIDATES_MAX;
 use crate::protocol::outbound::OfferOut;
 use crate::protocol::outbound::encode;
 use crate::protocol::time::to_rfc3339;
-use crate::store::Offer;
-use crate::store::OfferChange;
-use crate::store::OfferOutcome;
 use crate::store::StoreError;
 use actix::Addr;
 use actix::AsyncContext;
@@ -44,55 +43,18 @@ use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use bytestring::ByteString;
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
-/// Time between two ticks while orders wait.
+/// Time between two ticks while an order is due.
 const TICK: Duration = Duration::from_millis(250);
-/// An offer whose end nobody reported counts as over this long after its deadline, in milliseconds.
-const OVERDUE_MS: i64 = 2_000;
-/// Drivers who refused are asked again after this long without anybody else, in milliseconds.
-const FORGIVE_MS: i64 = 60_000;
-/// First radius, in metres; doubles with each tick that finds nobody, up to the match radius.
-const FIRST_RADIUS_M: f64 = 1_000.0;
-
-/// An order whose pickup lies here.
-pub(super) struct Open {
-    order: Arc<Order>,
-    refused_by: HashSet<DriverId>,
-    radius_m: f64,
-    nobody_since: Option<Millis>,
-    offer: Offering,
-}
-
-enum Offering {
-    None,
-    /// A driver is being asked whether they are free.
-    Asking(Asked),
-    /// Waits for a driver's answer until then.
-    Made(Asked, Millis),
-}
-
-struct Asked {
-    offer_id: OfferId,
-    driver_id: DriverId,
-}
-
-impl Offering {
-    fn asked(&self) -> Option<&Asked> {
-        match self {
-            Self::None => None,
-            Self::Asking(asked) | Self::Made(asked, _) => Some(asked),
-        }
-    }
-
-    fn is_of(&self, offer_id: &OfferId) -> bool {
-        self.asked().is_some_and(|asked| asked.offer_id == *offer_id)
-    }
-}
+/// Time between two ticks while all orders wait for their moment: drivers move, kitchens change their word.
+const CALM_TICK: Duration = Duration::from_secs(1);
+/// Drivers who will be free within this time are weighed with those who are, in milliseconds.
+const SOON_FREE_MS: i64 = 10 * 60 * 1_000;
 
 /// From an order: it looks for a driver, and its pickup lies here. Repeated every few seconds.
 #[derive(Message)]
@@ -100,7 +62,7 @@ impl Offering {
 pub struct OpenOrderHere {
     /// The order.
     pub order: Arc<Order>,
-    /// Who has refused it already.
+    /// Who is not to be asked.
     pub refused_by: HashSet<DriverId>,
 }
 
@@ -114,100 +76,95 @@ pub struct CloseOrder {
 
 impl Cell {
     fn tick_soon(&mut self, ctx: &mut Context<Self>, wait: Duration) {
-        if !self.tick_due {
-            self.tick_due = true;
-            ctx.run_later(wait, |cell, ctx| {
-                cell.tick_due = false;
-                cell.tick(ctx);
-            });
+        let due = Instant::now() + wait;
+        if self.tick_due.is_some_and(|earlier| earlier <= due) {
+            return;
         }
+        self.tick_due = Some(due);
+        ctx.run_later(wait, move |cell, ctx| {
+            // An earlier one may have come in between.
+            if cell.tick_due == Some(due) {
+                cell.tick_due = None;
+                cell.tick(ctx);
+            }
+        });
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        if self.open.is_empty() {
+        if self.book.is_empty() {
             return;
         }
         let now = clock::now();
-        let mut waiting = Vec::new();
-        let mut candidates: HashMap<DriverId, Candidate<Position>> = HashMap::new();
-        for open in self.open.values_mut() {
-            let overdue = matches!(open.offer, Offering::Made(_, until) if until + OVERDUE_MS < now);
-            if overdue {
-                open.offer = Offering::None;
-            }
-            if matches!(open.offer, Offering::None) {
-                waiting.push(open.as_open());
-                gather(&self.world, open, now, &mut candidates);
-            }
+        let wants = self.book.begin_tick(now);
+        if wants.is_empty() {
+            self.tick_soon(ctx, TICK);
+            return;
         }
-        let free: Vec<Candidate<Position>> = candidates.into_values().collect();
-        let pairings = self.decide(now, &waiting, &free);
-        self.widen(&waiting, &pairings, now);
-        for pairing in pairings {
+        let began = Instant::now();
+        let plan = self.decide(wants, now);
+        self.world.metrics.dispatch.decision.observe(began.elapsed());
+        for given_up in self.book.end_tick(&plan.waits, now, clock::jitter) {
+            let world = self.world.clone();
+            actix::spawn(async move { desk::park(&world, given_up.order_id, given_up.tries).await });
+        }
+        let is_calm = plan.waits.iter().all(|wait| {
+            matches!(wait.reason, WaitReason::LaterIsBetter | WaitReason::NotDue | WaitReason::DriverSoonFree)
+        });
+        for pairing in plan.offers {
             self.offer(pairing, now, ctx);
         }
-        self.tick_soon(ctx, TICK);
+        self.tick_soon(ctx, if is_calm { CALM_TICK } else { TICK });
     }
 
-    fn decide(&self, now: Millis, orders: &[OpenOrder<Position>], drivers: &[Candidate<Position>]) -> Vec<Pairing> {
-        let Some(first) = orders.first() else { return Vec::new() };
+    fn decide(&self, wants: Vec<Want>, now: Millis) -> Plan {
+        let mut drivers: HashMap<DriverId, Candidate<Position>> = HashMap::new();
+        for want in &wants {
+            gather(&self.world, want, now, &mut drivers);
+        }
+        let Some(centre) = wants.first().map(|want| want.order.pickup) else { return Plan::default() };
+        let orders: Vec<OpenOrder<Position>> = wants.into_iter().map(|want| want.order).collect();
+        let mut drivers: Vec<Candidate<Position>> = drivers.into_values().collect();
+        drivers.sort_unstable_by(|a, b| a.driver_id.cmp(&b.driver_id));
         let tuning = Tuning { radius_m: self.world.tuning.match_radius_m, ..Tuning::default() };
-        matching::decide(&View { now, orders, drivers }, &Town::around(first.pickup), &tuning).offers
-    }
-
-    /// Orders for which nobody was found look farther next time, and in the end ask again who refused.
-    fn widen(&mut self, waiting: &[OpenOrder<Position>], pairings: &[Pairing], now: Millis) {
-        let limit_m = self.world.tuning.match_radius_m;
-        for order in waiting {
-            let Some(open) = self.open.get_mut(&order.order_id) else { continue };
-            if pairings.iter().any(|pairing| pairing.orders.contains(&order.order_id)) {
-                open.nobody_since = None;
-                continue;
-            }
-            open.radius_m = (open.radius_m * 2.0).min(limit_m);
-            let since = *open.nobody_since.get_or_insert(now);
-            if now.since(since) >= FORGIVE_MS {
-                open.refused_by.clear();
-                open.nobody_since = None;
-            }
+        let view = View { now, orders: &orders, drivers: &drivers };
+        match self.world.tuning.policy {
+            Policy::Optimal => matching::decide(&view, &Town::around(centre), &tuning),
+            Policy::Nearest => matching::nearest(&view, &Town::around(centre), &tuning),
         }
     }
 
     fn offer(&mut self, pairing: Pairing, now: Millis, ctx: &mut Context<Self>) {
-        let Some(order_id) = pairing.orders.into_iter().next() else { return };
-        let Some(open) = self.open.get_mut(&order_id) else { return };
         let Ok(driver) = self.world.driver(&pairing.driver_id) else { return };
-        let expires_at = now + self.world.tuning.offer_timeout_ms;
         let offer = Offer {
             offer_id: clock::offer_id(),
-            order_id: order_id.clone(),
             driver_id: pairing.driver_id,
+            order_ids: pairing.orders,
             created_at: now,
-            expires_at,
+            expires_at: now + self.world.tuning.offer_timeout_ms,
+            pickup_eta_s: pairing.pickup_eta_s,
+            score: pairing.score,
             outcome: None,
         };
+        if !self.book.ask(&offer) {
+            return;
+        }
+        let orders = offer.order_ids.iter().filter_map(|order_id| self.book.order(order_id));
         let frame = encode(&OfferOut {
             offer_id: offer.offer_id.clone(),
-            orders: vec![open.order.as_ref().into()],
-            expires_at: to_rfc3339(expires_at),
-            pickup_eta_s: pairing.pickup_eta_s,
+            orders: orders.map(|order| order.as_ref().into()).collect(),
+            expires_at: to_rfc3339(offer.expires_at),
+            pickup_eta_s: offer.pickup_eta_s,
         });
-        let (offer_id, driver_id) = (offer.offer_id.clone(), offer.driver_id.clone());
-        open.offer = Offering::Asking(Asked { offer_id: offer_id.clone(), driver_id });
-        let work = ask_driver(self.world.clone(), driver, offer, frame);
-        let done = wrap_future::<_, Self>(work).map(move |made, cell, _| {
-            let Some(open) = cell.open.get_mut(&order_id) else { return };
-            open.offer = match std::mem::replace(&mut open.offer, Offering::None) {
-                Offering::Asking(asked) if asked.offer_id == offer_id => {
-                    if made {
-                        Offering::Made(asked, expires_at)
-                    } else {
-                        Offering::None
-                    }
-                }
-                // Its end was heard of before its beginning.
-                other => other,
-            };
+        let work = ask_driver(self.world.clone(), driver, offer.clone(), frame);
+        let done = wrap_future::<_, Self>(work).map(move |made, cell, ctx| {
+            if made {
+                cell.world.metrics.dispatch.offers_made.inc();
+                return;
+            }
+            for order_id in &offer.order_ids {
+                cell.book.end_offer(order_id, &offer.offer_id, &offer.driver_id, false);
+            }
+            cell.tick_soon(ctx, TICK);
         });
         ctx.spawn(done);
     }
@@ -219,8 +176,7 @@ async fn ask_driver(world: Arc<World>, driver: Addr<DriverActor>, offer: Offer, 
     if let Ok(made) = ask(&driver, MakeOffer { offer, frame }).await {
         return made;
     }
-    let change = OfferChange { offer_id, outcome: OfferOutcome::Withdrawn, at: clock::now() };
-    match world.store.orders.offer_close(change).await {
+    match world.store.orders.offer_withdraw(offer_id, clock::now()).await {
         Ok(_) => {
             if let Ok(driver) = world.driver(&driver_id) {
                 tell(&driver, ReloadDriver);
@@ -228,50 +184,42 @@ async fn ask_driver(world: Arc<World>, driver: Addr<DriverActor>, offer: Offer, 
             false
         }
         Err(StoreError::NotFound) => false,
-        // Unknown: wait as if it had been made, the deadline frees the order.
+        // Unknown: wait as if it had been made, the deadline frees the orders.
         Err(_) => true,
     }
 }
 
-impl Open {
-    fn as_open(&self) -> OpenOrder<Position> {
-        let due_at = self.order.due_at.unwrap_or(self.order.updated_at);
-        OpenOrder {
-            order_id: self.order.order_id.clone(),
-            pickup: self.order.pickup.position,
-            dropoff: self.order.dropoff.position,
-            shared_pickup: self.order.merchant_id.clone(),
-            placed_at: self.order.created_at,
-            due_at,
-            ready: Ready { at: self.order.prep.ready_at.unwrap_or(due_at), spread_s: 0.0 },
-            needs: Needs::default(),
-            refused_by: self.refused_by.clone(),
-            mine: true,
-        }
-    }
-}
-
-/// Adds the free drivers near an order's pickup, as many as are weighed for one order.
-fn gather(world: &World, open: &Open, now: Millis, into: &mut HashMap<DriverId, Candidate<Position>>) {
-    let pickup = open.order.pickup.position;
+/// Adds the drivers near an order's pickup who are free or will be soon, as many as are weighed for one order.
+fn gather(world: &World, want: &Want, now: Millis, into: &mut HashMap<DriverId, Candidate<Position>>) {
+    let pickup = want.order.pickup;
     let stale_ms = world.tuning.stale_ms;
-    let is_free = |live: &LiveDriver| {
+    let is_candidate = |live: &LiveDriver| {
         let is_fresh = stale_ms <= 0 || now.since(live.fix.timestamp) <= stale_ms;
-        live.status == DriverStatus::Available && is_fresh
+        is_fresh && matches!(live.status, DriverStatus::Available | DriverStatus::Busy)
     };
-    let limit = CANDIDATES_MAX + open.refused_by.len();
-    for near in world.live.nearby(pickup, world.cell_at(pickup), open.radius_m, limit, is_free) {
-        let position = near.live.fix.position;
-        into.entry(near.driver_id.clone()).or_insert(Candidate {
-            driver_id: near.driver_id,
+    let limit = CANDIDATES_MAX + want.order.refused_by.len();
+    for near in world.live.nearby(pickup, world.cell_at(pickup), want.radius_m, limit, is_candidate) {
+        let (live, driver_id) = (near.live, near.driver_id);
+        let (position, free_at) = if live.status == DriverStatus::Available {
+            (live.fix.position, now)
+        } else {
+            match world.engagements.get(&driver_id).filter(|work| work.until.since(now) <= SOON_FREE_MS) {
+                // One who is late could be free any moment, but is not yet.
+                Some(work) => (work.at, work.until.max(now + 1_000)),
+                None => continue,
+            }
+        };
+        let standing = &live.standing;
+        into.entry(driver_id.clone()).or_insert_with(|| Candidate {
+            driver_id,
             position,
-            free_at: now,
+            free_at,
             off_at: None,
-            capacity: 1,
-            vehicle: VehicleKind::Car,
-            skills: BTreeSet::new(),
-            idle_since: now,
-            record: Record::default(),
+            capacity: standing.room,
+            vehicle: standing.vehicle,
+            skills: standing.skills.clone(),
+            idle_since: standing.idle_since,
+            record: Record { acceptance: standing.record.acceptance(), on_time: standing.record.punctuality() },
         });
     }
 }
@@ -280,20 +228,7 @@ impl Handler<OpenOrderHere> for Cell {
     type Result = ();
 
     fn handle(&mut self, message: OpenOrderHere, ctx: &mut Context<Self>) {
-        let order_id = message.order.order_id.clone();
-        let radius_m = FIRST_RADIUS_M.min(self.world.tuning.match_radius_m);
-        let open = self.open.entry(order_id).or_insert_with(|| Open {
-            order: message.order.clone(),
-            refused_by: HashSet::new(),
-            radius_m,
-            nobody_since: None,
-            offer: Offering::None,
-        });
-        // An offer that waits goes on waiting: what changed while searching is no reason to ask a second driver.
-        open.order = message.order;
-        if open.nobody_since.is_none() {
-            open.refused_by.extend(message.refused_by);
-        }
+        self.book.note(message.order, message.refused_by);
         self.report_soon(ctx);
         self.tick_soon(ctx, Duration::ZERO);
     }
@@ -303,11 +238,10 @@ impl Handler<CloseOrder> for Cell {
     type Result = ();
 
     fn handle(&mut self, message: CloseOrder, ctx: &mut Context<Self>) {
-        let Some(closed) = self.open.remove(&message.order_id) else { return };
+        let asked = self.book.close(&message.order_id);
         self.report_soon(ctx);
         // Whoever was asked learns that it went another way.
-        let asked = closed.offer.asked().and_then(|asked| self.world.directory.driver(&asked.driver_id));
-        if let Some(driver) = asked {
+        if let Some(driver) = asked.and_then(|driver_id| self.world.directory.driver(&driver_id)) {
             tell(&driver, ReloadDriver);
         }
     }
@@ -317,12 +251,8 @@ impl Handler<OfferEnded> for Cell {
     type Result = ();
 
     fn handle(&mut self, message: OfferEnded, ctx: &mut Context<Self>) {
-        let Some(open) = self.open.get_mut(&message.order_id) else { return };
-        if message.is_refusal() {
-            open.refused_by.insert(message.driver_id);
-        }
-        if open.offer.is_of(&message.offer_id) {
-            open.offer = Offering::None;
+        let OfferEnded { order_id, offer_id, driver_id, outcome } = message;
+        if self.book.end_offer(&order_id, &offer_id, &driver_id, outcome.is_refusal()) {
             self.tick_soon(ctx, Duration::ZERO);
         }
     }

@@ -179,7 +179,7 @@ impl Cell {
                 changed: cell.changed.drain().collect(),
                 left: cell.left.drain().collect(),
                 free_drivers: cell.free_drivers(),
-                open_orders: cell.open.len(),
+                open_orders: cell.book.len(),
             };
             if let Ok(board) = cell.world.board() {
                 tell(&board, report);

@@ -2,35 +2,39 @@
 //!
 //! It runs wherever the command arrives and waits on no actor: whoever wins the compare-and-set has done it, everybody else learns why not.
 
+mod hand;
+mod measure;
 mod offers;
 mod place;
+mod profile;
+mod run;
 mod shift;
 mod steps;
 
+pub use hand::assign;
+pub use hand::purge;
+pub use hand::replay;
+pub use hand::unassign;
 pub use offers::accept;
 pub use offers::decline;
+pub use offers::lapse;
 pub use place::Draft;
 pub use place::Placement;
 pub use place::place;
 pub use place::settle_payment;
+pub use profile::Profiled;
+pub use profile::save_profile;
 pub use shift::shift;
 pub use steps::Request;
-pub use steps::assign;
+pub use steps::lose;
+pub use steps::park;
+pub use steps::release;
 pub use steps::take_step;
-pub use steps::unassign;
 
-use crate::actors::driver::ReloadDriver;
-use crate::actors::mailbox::tell;
-use crate::actors::order::OrderCommitted;
-use crate::actors::world::World;
-use crate::domain::ids::DriverId;
-use crate::domain::order::Order;
-use crate::domain::order::OrderEvent;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use crate::store::Conflict;
 use crate::store::StoreError;
-use std::sync::Arc;
 
 /// Tries at a compare-and-set that somebody else keeps winning.
 const TRIES: u32 = 8;
@@ -57,6 +61,7 @@ pub fn store_problem(error: &StoreError) -> Problem {
             Conflict::DriverUnavailable => Code::DriverUnavailable,
             Conflict::DriverUnknown => Code::UnknownDriver,
             Conflict::OfferClosed => Code::OfferClosed,
+            Conflict::OrderOffered => Code::Conflict,
         }),
         StoreError::NotFound => Problem::new(Code::NotFound),
         StoreError::Busy => Problem::new(Code::Busy),
@@ -65,21 +70,4 @@ pub fn store_problem(error: &StoreError) -> Problem {
             Problem::new(Code::Unavailable)
         }
     }
-}
-
-/// Tells the order's actor, and the drivers concerned, what was committed.
-fn publish(world: &Arc<World>, order: Order, events: Vec<OrderEvent>, drivers: &[DriverId]) -> Arc<Order> {
-    let order = Arc::new(order);
-    match world.order(&order.order_id) {
-        Ok(addr) => {
-            tell(&addr, OrderCommitted { order: order.clone(), events });
-        }
-        Err(error) => tracing::warn!(order.id = %order.order_id, %error, "order not published yet"),
-    }
-    for driver_id in drivers {
-        if let Some(driver) = world.directory.driver(driver_id) {
-            tell(&driver, ReloadDriver);
-        }
-    }
-    order
 }

@@ -1,27 +1,29 @@
-//! A driver's answer to an offer.
+//! A driver's answer to an offer, or its want of one.
 
-use super::steps::Request;
-use super::steps::commit_step;
+use super::run::About;
+use super::run::Failure;
+use super::run::run;
 use super::store_problem;
 use super::to_its_end;
 use crate::actors::driver::EndOffer;
 use crate::actors::mailbox::tell;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::OfferOutcome;
+use crate::domain::dispatch::Refusal;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
-use crate::domain::order::By;
 use crate::domain::order::Order;
-use crate::domain::order::Step;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
-use crate::store::Offer;
-use crate::store::OfferChange;
-use crate::store::OfferOutcome;
+use crate::store::Conflict;
+use crate::store::StoreError;
+use crate::store::StoreResult;
 use std::sync::Arc;
 
-/// Takes the offered order. Saying yes twice is one yes.
+/// Takes the offered orders, all of them. Saying yes twice is one yes. Answers with the order named, or the first.
 pub async fn accept(
     world: &Arc<World>,
     driver_id: &DriverId,
@@ -40,32 +42,36 @@ async fn say_yes(
     order_id: Option<&OrderId>,
 ) -> Result<Arc<Order>, Problem> {
     let offer = own_offer(world, driver_id, offer_id, order_id).await?;
+    let named = order_id.or(offer.order_ids.first()).cloned().ok_or_else(|| Problem::new(Code::NotFound))?;
     if offer.outcome == Some(OfferOutcome::Accepted) {
-        return fetch(world, offer.order_id).await;
+        return fetch(world, named).await;
     }
-    let step = Step::Assign { driver_id: driver_id.clone(), assignment_id: clock::assignment_id() };
-    let request = Request::new(offer.order_id.clone(), step, By::System);
-    let change = OfferChange { offer_id: offer_id.clone(), outcome: OfferOutcome::Accepted, at: clock::now() };
-    match commit_step(world, request, Some(change)).await {
-        // The order went another way in the meantime: for the driver that is a closed offer.
-        Err(problem) if problem.code == Code::IllegalTransition => {
+    let about = About { order_ids: offer.order_ids.clone(), driver_id: Some(driver_id.clone()) };
+    let done = run(world, &about, |command, loaded| {
+        let driver = loaded.driver.as_ref().ok_or(Refusal::OfferClosed)?;
+        command.accept(&offer, &loaded.orders, driver)
+    });
+    match done.await {
+        Ok(orders) => {
+            let order = orders.into_iter().find(|order| order.order_id == named);
+            order.ok_or_else(|| Problem::new(Code::Internal))
+        }
+        Err(Failure::Refused(..) | Failure::Store(StoreError::Conflict(Conflict::OfferClosed))) => {
+            // Closed by now: a second yes may have met the first one in the store.
             let said = own_offer(world, driver_id, offer_id, order_id).await?;
             if said.outcome == Some(OfferOutcome::Accepted) {
-                return fetch(world, said.order_id).await;
+                return fetch(world, named).await;
             }
-            tell_ended(world, &said, said.outcome.unwrap_or(OfferOutcome::Withdrawn));
+            if let Some(outcome) = said.outcome {
+                tell_ended(world, &said, outcome);
+            }
             Err(Problem::new(Code::OfferClosed))
         }
-        Err(problem) if problem.code == Code::OfferClosed => {
-            // A second yes may have met the first one in the store.
-            let said = own_offer(world, driver_id, offer_id, order_id).await?;
-            if said.outcome == Some(OfferOutcome::Accepted) { fetch(world, said.order_id).await } else { Err(problem) }
-        }
-        answer => answer,
+        Err(failure) => Err(failure.problem(|_, _| Problem::new(Code::OfferClosed))),
     }
 }
 
-/// Turns the offered order down. Saying no twice is one no.
+/// Turns the offered orders down. Saying no twice is one no.
 pub async fn decline(
     world: &Arc<World>,
     driver_id: &DriverId,
@@ -84,23 +90,46 @@ async fn say_no(
     order_id: Option<&OrderId>,
 ) -> Result<(), Problem> {
     let offer = own_offer(world, driver_id, offer_id, order_id).await?;
-    match offer.outcome {
-        Some(OfferOutcome::Declined) => return Ok(()),
-        Some(_) => return Err(Problem::new(Code::OfferClosed)),
-        None => {}
+    match refuse(world, offer, OfferOutcome::Declined).await {
+        Ok(OfferOutcome::Declined) => Ok(()),
+        Ok(_) => Err(Problem::new(Code::OfferClosed)),
+        Err(error) => Err(store_problem(&error)),
     }
-    let change = OfferChange { offer_id: offer_id.clone(), outcome: OfferOutcome::Declined, at: clock::now() };
-    let closed = world.store.orders.offer_close(change).await.map_err(|error| store_problem(&error))?;
-    if !closed {
-        return Err(Problem::new(Code::OfferClosed));
+}
+
+/// Lets an offer lapse that nobody has answered, or finds out how it ended.
+pub async fn lapse(world: &Arc<World>, offer: Offer) -> StoreResult<OfferOutcome> {
+    refuse(world, offer, OfferOutcome::Expired).await
+}
+
+/// Closes an offer that was not taken; how it ended, if somebody was first.
+async fn refuse(world: &Arc<World>, offer: Offer, outcome: OfferOutcome) -> StoreResult<OfferOutcome> {
+    if let Some(ended) = offer.outcome {
+        return Ok(ended);
     }
-    tell_ended(world, &offer, OfferOutcome::Declined);
-    Ok(())
+    let about = About { order_ids: offer.order_ids.clone(), driver_id: None };
+    match run(world, &about, |command, loaded| command.refuse(&offer, &loaded.orders, outcome)).await {
+        Ok(_) => Ok(outcome),
+        Err(Failure::Refused(..) | Failure::NotFound | Failure::Store(StoreError::Conflict(_))) => {
+            let said = world.store.orders.offer_fetch(offer.offer_id.clone()).await?;
+            match said.map(|offer| offer.outcome) {
+                Some(Some(ended)) => Ok(ended),
+                None => Ok(OfferOutcome::Withdrawn),
+                // Open, though its orders have gone on: nobody can take it any more.
+                Some(None) => {
+                    world.store.orders.offer_withdraw(offer.offer_id, clock::now()).await?;
+                    Ok(OfferOutcome::Withdrawn)
+                }
+            }
+        }
+        Err(Failure::Restless) => Err(StoreError::Aborted("the offered orders keep changing".to_owned())),
+        Err(Failure::Store(error)) => Err(error),
+    }
 }
 
 fn tell_ended(world: &Arc<World>, offer: &Offer, outcome: OfferOutcome) {
     if let Ok(driver) = world.driver(&offer.driver_id) {
-        tell(&driver, EndOffer { offer_id: offer.offer_id.clone(), order_id: offer.order_id.clone(), outcome });
+        tell(&driver, EndOffer { offer_id: offer.offer_id.clone(), order_ids: offer.order_ids.clone(), outcome });
     }
 }
 
@@ -114,7 +143,7 @@ async fn own_offer(
     let found = world.store.orders.offer_fetch(offer_id.clone()).await.map_err(|error| store_problem(&error))?;
     let offer = found.ok_or_else(|| Problem::new(Code::NotFound))?;
     // An offer to another driver is answered like one that does not exist.
-    if offer.driver_id != *driver_id || order_id.is_some_and(|order_id| *order_id != offer.order_id) {
+    if offer.driver_id != *driver_id || order_id.is_some_and(|order_id| !offer.order_ids.contains(order_id)) {
         return Err(Problem::new(Code::NotFound));
     }
     Ok(offer)

@@ -1,17 +1,18 @@
 //! Placing an order: store it, charge it, set it searching. Idempotent by key, and by the store where the node dies in between.
 
-use super::publish;
+use super::run::announce;
 use super::store_problem;
 use super::to_its_end;
 use crate::actors::payment::Charge;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::Command;
+use crate::domain::fleet::Needs;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::MerchantId;
 use crate::domain::ids::OrderId;
 use crate::domain::order;
 use crate::domain::order::Arrivals;
-use crate::domain::order::By;
 use crate::domain::order::Item;
 use crate::domain::order::Kind;
 use crate::domain::order::Order;
@@ -19,13 +20,11 @@ use crate::domain::order::Place;
 use crate::domain::order::Prep;
 use crate::domain::order::Price;
 use crate::domain::order::Status;
-use crate::domain::order::Step;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use crate::store::Answer;
 use crate::store::Claim;
 use crate::store::Conflict;
-use crate::store::OrderCommit;
 use crate::store::Placed;
 use crate::store::StoreError;
 use std::sync::Arc;
@@ -49,6 +48,8 @@ pub struct Draft {
     pub items: Vec<Item>,
     /// Expected preparation, in seconds.
     pub prep_seconds: u32,
+    /// What it asks of its driver.
+    pub needs: Needs,
     /// A word from the customer.
     pub note: Option<String>,
 }
@@ -93,35 +94,22 @@ async fn store_and_charge(world: &Arc<World>, draft: Draft, claim: Option<Claim>
 /// Charges a created order and sets it searching, or fails it. Also how a restarted node goes on with an order it was placing.
 pub async fn settle_payment(world: &Arc<World>, created: Order) -> Result<Arc<Order>, Problem> {
     let charge = world.payment.charge(&created).await;
-    let (steps, reason): (&[Step], Option<String>) = match &charge {
-        Charge::Approved => (&[Step::Pay, Step::Search], None),
-        Charge::Declined(why) => (&[Step::Fail], Some(why.clone())),
+    let declined = match &charge {
+        Charge::Approved => None,
+        Charge::Declined(why) => Some(why.clone()),
     };
-    let now = clock::now();
-    let (mut order, mut events) = (created.clone(), Vec::new());
-    for step in steps {
-        let Ok(next) = order::step(&order, step, &By::System, reason.clone(), now) else {
-            return Err(Problem::new(Code::Conflict));
-        };
-        order = next.order;
-        events.push(next.event);
-    }
-    let commit = OrderCommit {
-        expected_version: created.version,
-        order: order.clone(),
-        events: events.clone(),
-        assignment: None,
-        offer: None,
-    };
-    match world.store.orders.order_commit(commit).await {
+    let mut fresh = clock::fresh_id;
+    let mut command = Command { now: clock::now(), fresh: &mut fresh, whereabouts: &|_| None };
+    let commit = command.settle(&created, declined).map_err(|_| Problem::new(Code::Conflict))?;
+    match world.store.orders.order_commit(commit.clone()).await {
         Ok(()) => {}
         // Cancelled in the same moment: that is the answer.
         Err(StoreError::Conflict(Conflict::OrderChanged)) => return refetch(world, created.order_id).await,
         Err(error) => return Err(store_problem(&error)),
     }
-    let order = publish(world, order, events, &[]);
+    let settled = announce(world, std::slice::from_ref(&created), commit);
     match charge {
-        Charge::Approved => Ok(order),
+        Charge::Approved => settled.into_iter().next().ok_or_else(|| Problem::new(Code::Internal)),
         Charge::Declined(why) => Err(Problem::new(Code::PaymentDeclined).detail(why)),
     }
 }
@@ -152,6 +140,9 @@ fn create(world: &Arc<World>, draft: Draft) -> Order {
         due_at: None,
         price: Price { amount, currency: "EUR".to_owned() },
         eta: Arrivals::default(),
+        promised_at: None,
+        needs: draft.needs,
+        searches: 0,
         note: draft.note,
         created_at: now,
         updated_at: now,

@@ -41,19 +41,12 @@ async fn save(
         let state = loaded.map_err(|error| store_problem(&error))?;
         let before = state.driver.unwrap_or_else(|| Driver::new(driver_id.clone()));
         let after = before.ask(wanted, share_location, now).map_err(|_| Problem::new(Code::ConsentNeeded))?;
-        let consent_changed = before.share_location != after.share_location;
-        match world.store.drivers.driver_save(after).await {
+        match world.store.drivers.driver_save(after.clone(), None).await {
             Ok(()) => {
                 if let Ok(driver) = world.driver(driver_id) {
                     tell(&driver, ReloadDriver);
                 }
-                let orders = state.assignment.as_ref().map(|(_, orders)| orders.as_slice()).unwrap_or_default();
-                if consent_changed {
-                    // Whoever watches this driver may do so from now on, or no more.
-                    for addr in orders.iter().filter_map(|order_id| world.directory.order(order_id)) {
-                        tell(&addr, RecheckOrder);
-                    }
-                }
+                recheck_watched(world, &before, &after).await;
                 // An offer is taken back from a driver who turns away.
                 let has_offer = state.offer.is_some() && wanted == Shift::Available;
                 return Ok(DriverStatus::seen(wanted, has_offer, state.assignment.is_some()));
@@ -63,4 +56,17 @@ async fn save(
         }
     }
     Err(Problem::new(Code::Conflict).detail("The driver keeps changing: try again."))
+}
+
+/// Whoever watches this driver may do so from now on, or no more.
+pub(super) async fn recheck_watched(world: &Arc<World>, before: &Driver, after: &Driver) {
+    if before.share_location == after.share_location {
+        return;
+    }
+    // A read that fails is made good by the watches' lease.
+    let Ok(state) = world.store.drivers.driver_load(after.driver_id.clone(), clock::now()).await else { return };
+    let orders = state.assignment.map(|(_, orders)| orders).unwrap_or_default();
+    for addr in orders.iter().filter_map(|order_id| world.directory.order(order_id)) {
+        tell(&addr, RecheckOrder);
+    }
 }

@@ -1,33 +1,21 @@
-//! Steps of an order, and an operator's hand in it.
+//! Steps of an order.
 
-use super::TRIES;
-use super::publish;
-use super::store_problem;
+use super::run::About;
+use super::run::Failure;
+use super::run::run;
 use super::to_its_end;
-use crate::actors::driver::EndOffer;
-use crate::actors::mailbox::tell;
+use crate::actors::board::Alert;
 use crate::actors::world::World;
-use crate::clock;
-use crate::domain::eta;
-use crate::domain::geo::Position;
+use crate::domain::dispatch::Cause;
+use crate::domain::dispatch::Refusal;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
-use crate::domain::order;
-use crate::domain::order::Arrivals;
 use crate::domain::order::By;
 use crate::domain::order::Order;
 use crate::domain::order::Refused;
 use crate::domain::order::Step;
-use crate::domain::order::Transition;
-use crate::domain::time::Millis;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
-use crate::store::AssignmentChange;
-use crate::store::Conflict;
-use crate::store::OfferChange;
-use crate::store::OfferOutcome;
-use crate::store::OrderCommit;
-use crate::store::StoreError;
 use std::sync::Arc;
 
 /// A step somebody asks for.
@@ -54,124 +42,113 @@ impl Request {
 
 /// Takes a step, or answers as if it had just been taken when it was taken before.
 pub async fn take_step(world: &Arc<World>, request: Request) -> Result<Arc<Order>, Problem> {
-    run(world, request).await
-}
-
-async fn run(world: &Arc<World>, request: Request) -> Result<Arc<Order>, Problem> {
     let world = world.clone();
-    to_its_end(async move { commit_step(&world, request, None).await }).await
+    to_its_end(async move { commit_step(&world, &request).await }).await
 }
 
-/// Gives a searching order to a driver at once, without an offer.
-pub async fn assign(
-    world: &Arc<World>,
-    order_id: OrderId,
-    driver_id: DriverId,
-    operator: String,
-) -> Result<Arc<Order>, Problem> {
-    let step = Step::Assign { driver_id, assignment_id: clock::assignment_id() };
-    let mut request = Request::new(order_id, step, By::Operator(operator));
-    request.reason = Some("assigned by hand".to_owned());
-    run(world, request).await
-}
-
-/// Takes the driver off an order that has not been picked up.
-pub async fn unassign(world: &Arc<World>, order_id: OrderId, operator: String) -> Result<Arc<Order>, Problem> {
-    let mut request = Request::new(order_id, Step::Release, By::Operator(operator));
-    request.reason = Some("unassigned by hand".to_owned());
-    run(world, request).await
-}
-
-/// Load, step, compare-and-set; again when somebody else was first.
-pub(super) async fn commit_step(
-    world: &Arc<World>,
-    request: Request,
-    offer: Option<OfferChange>,
-) -> Result<Arc<Order>, Problem> {
-    for _ in 0..TRIES {
-        let found = world.store.orders.order_fetch(request.order_id.clone()).await.map_err(|e| store_problem(&e))?;
-        let before = found.ok_or_else(|| Problem::new(Code::NotFound))?;
-        let now = clock::now();
-        let taken = order::step(&before, &request.step, &request.by, request.reason.clone(), now);
-        let transition = match taken {
-            Ok(transition) => transition,
-            Err(Refused::AlreadyTaken) => return Ok(Arc::new(before)),
-            Err(refused) => return Err(refusal(&before, &request, refused)),
-        };
-        if let Some(version) = request.version.filter(|version| *version != before.version) {
-            let detail = format!("The order is at version {} by now, not {version}.", before.version);
-            return Err(Problem::new(Code::Conflict).detail(detail));
+async fn commit_step(world: &Arc<World>, request: &Request) -> Result<Arc<Order>, Problem> {
+    let about = About::order(request.order_id.clone());
+    let done = run(world, &about, |command, loaded| {
+        let order = loaded.orders.first().ok_or(Refusal::Step(Refused::Illegal))?;
+        let commit = command.step(order, &request.step, &request.by, request.reason.clone())?;
+        if request.version.is_some_and(|version| version != order.version) {
+            return Err(Refusal::Outdated);
         }
-        let Transition { mut order, event } = transition;
-        estimate(world, &mut order, &request.step, now);
-        let commit = OrderCommit {
-            expected_version: before.version,
-            order: order.clone(),
-            events: vec![event.clone()],
-            assignment: assignment_change(&before, &order, &request.step),
-            offer: offer.clone(),
-        };
-        match world.store.orders.order_commit(commit).await {
-            Ok(()) => {
-                let drivers: Vec<DriverId> = before.driver_id.iter().chain(&order.driver_id).cloned().collect();
-                end_offers(world, &drivers, &order, offer.as_ref());
-                return Ok(publish(world, order, vec![event], &drivers));
+        Ok(commit)
+    });
+    one(done.await, &request.step, &request.by)
+}
+
+/// The one order of a command, or what its asker is told.
+pub(super) fn one(done: Result<Vec<Arc<Order>>, Failure>, step: &Step, by: &By) -> Result<Arc<Order>, Problem> {
+    match done {
+        Ok(orders) => orders.into_iter().next().ok_or_else(|| Problem::new(Code::Internal)),
+        Err(Failure::Refused(Refusal::Step(Refused::AlreadyTaken), orders)) => {
+            orders.into_iter().next().map(Arc::new).ok_or_else(|| Problem::new(Code::Internal))
+        }
+        Err(failure) => Err(failure.problem(|refusal, orders| match (refusal, orders.first()) {
+            (Refusal::Outdated, Some(order)) => {
+                Problem::new(Code::Conflict).detail(format!("The order is at version {} by now.", order.version))
             }
-            Err(StoreError::Conflict(Conflict::OrderChanged)) => {}
-            Err(error) => return Err(store_problem(&error)),
-        }
-    }
-    Err(Problem::new(Code::Conflict).detail("The order keeps changing: try again."))
-}
-
-fn end_offers(world: &Arc<World>, drivers: &[DriverId], order: &Order, offer: Option<&OfferChange>) {
-    let Some(offer) = offer else { return };
-    for driver_id in drivers {
-        if let Some(driver) = world.directory.driver(driver_id) {
-            let (offer_id, order_id) = (offer.offer_id.clone(), order.order_id.clone());
-            tell(&driver, EndOffer { offer_id, order_id, outcome: OfferOutcome::Accepted });
-        }
+            (Refusal::Step(Refused::Illegal), Some(order)) => illegal(order, step, by),
+            // A driver who is not the order's learns no more than of an order that does not exist.
+            _ => Problem::new(Code::NotFound),
+        })),
     }
 }
 
-fn refusal(order: &Order, request: &Request, refused: Refused) -> Problem {
-    match refused {
-        // A driver who is not the order's learns no more than of an order that does not exist.
-        Refused::NotYours => Problem::new(Code::NotFound),
-        Refused::Illegal | Refused::AlreadyTaken => {
-            let detail = format!(
-                "An order that is {} (version {}) cannot become {} by a {}.",
-                order.status.as_str(),
-                order.version,
-                request.step.event(),
-                request.by.role()
-            );
-            Problem::new(Code::IllegalTransition).detail(detail)
+fn illegal(order: &Order, step: &Step, by: &By) -> Problem {
+    let detail = format!(
+        "An order that is {} (version {}) cannot become {} by a {}.",
+        order.status.as_str(),
+        order.version,
+        step.event(),
+        by.role()
+    );
+    Problem::new(Code::IllegalTransition).detail(detail)
+}
+
+/// Nothing is heard of a driver any more: orders that are not picked up look for another, the others are an operator's to see to.
+pub async fn lose(world: &Arc<World>, driver_id: &DriverId, order_ids: Vec<OrderId>) {
+    for order_id in order_ids {
+        if release(world, driver_id, &order_id, Cause::DriverLost).await {
+            continue;
+        }
+        tracing::warn!(order.id = %order_id, driver.id = %driver_id, "nothing is heard of the driver who carries this order");
+        world.alert(Alert {
+            code: "driver_lost",
+            order_id: Some(order_id),
+            driver_id: Some(driver_id.clone()),
+            detail: "Nothing is heard of the driver who carries this order.",
+        });
+    }
+}
+
+/// Takes a driver off an order that is not picked up, because they are lost or make no progress. `false` when they have the goods already.
+pub async fn release(world: &Arc<World>, driver_id: &DriverId, order_id: &OrderId, cause: Cause) -> bool {
+    let about = About::order(order_id.clone());
+    let done = run(world, &about, |command, loaded| {
+        let carries = |order: &&Order| order.driver_id.as_ref() == Some(driver_id);
+        let order = loaded.orders.first().filter(carries).ok_or(Refusal::Step(Refused::NotYours))?;
+        command.release(std::slice::from_ref(order), cause, &By::System)
+    });
+    match done.await {
+        Ok(_) => {
+            tracing::info!(order.id = %order_id, driver.id = %driver_id, cause = cause.as_str(), "driver taken off an order");
+            true
+        }
+        // Ended, or another driver's by now: nothing to see to.
+        Err(Failure::Refused(Refusal::Step(Refused::Illegal), orders)) => {
+            !orders.first().is_some_and(|order| order.status.is_active())
+        }
+        Err(Failure::Refused(..)) => true,
+        Err(failure) => {
+            tracing::warn!(order.id = %order_id, driver.id = %driver_id, ?failure, "driver not taken off an order");
+            true
         }
     }
 }
 
-/// Expected arrivals, from the moment a driver is known.
-fn estimate(world: &Arc<World>, order: &mut Order, step: &Step, now: Millis) {
-    let way_ms = |from: Position, to: Position| eta::travel_whole_s(from, to) * 1_000;
-    let (pickup, dropoff) = (order.pickup.position, order.dropoff.position);
-    match step {
-        Step::Assign { driver_id, .. } => {
-            let Some(live) = world.live.get(driver_id) else { return };
-            let pickup_at = now + way_ms(live.fix.position, pickup);
-            let leaves_at = order.prep.ready_at.map_or(pickup_at, |ready_at| ready_at.max(pickup_at));
-            order.eta = Arrivals { pickup_at: Some(pickup_at), dropoff_at: Some(leaves_at + way_ms(pickup, dropoff)) };
+/// Gives up looking for a driver, until a person has seen to it.
+pub async fn park(world: &Arc<World>, order_id: OrderId, tries: u32) {
+    let about = About::order(order_id);
+    let done = run(world, &about, |command, loaded| {
+        let order = loaded.orders.first().ok_or(Refusal::Step(Refused::Illegal))?;
+        command.park(order, "no_driver", tries)
+    });
+    match done.await {
+        Ok(orders) => {
+            for order in orders {
+                tracing::warn!(order.id = %order.order_id, tries, "no driver found: the order waits as a dead letter");
+                world.alert(Alert {
+                    code: "dead_letter",
+                    order_id: Some(order.order_id.clone()),
+                    driver_id: None,
+                    detail: "No driver was found: the order waits as a dead letter.",
+                });
+            }
         }
-        Step::PickUp => order.eta.dropoff_at = Some(now + way_ms(pickup, dropoff)),
-        _ => {}
+        Err(Failure::Refused(..)) => {}
+        Err(failure) => tracing::warn!(?failure, "order not parked"),
     }
-}
-
-fn assignment_change(before: &Order, after: &Order, step: &Step) -> Option<AssignmentChange> {
-    if let Step::Assign { driver_id, assignment_id } = step {
-        return Some(AssignmentChange::Begin { assignment_id: assignment_id.clone(), driver_id: driver_id.clone() });
-    }
-    let ends = before.status.is_active() && !after.status.is_active();
-    let assignment_id = before.assignment_id.clone().filter(|_| ends)?;
-    Some(AssignmentChange::Leave { assignment_id })
 }

@@ -186,7 +186,7 @@ impl DriverActor {
         let cell = self.world.cell_at(fix.position);
         self.live = Some(fix.clone());
         // The index first: whoever looks for this driver from now on finds the new cell.
-        let live = LiveDriver { fix: fix.clone(), cell, status: self.status() };
+        let live = LiveDriver { fix: fix.clone(), cell, status: self.status(), standing: self.standing.clone() };
         let left = self.world.live.put(&self.driver_id, live);
         if let Ok(addr) = self.world.cell(cell) {
             // A full mailbox drops this position: the next one is newer.

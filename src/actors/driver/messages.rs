@@ -1,13 +1,13 @@
 //! What a driver actor is told and asked.
 
 use crate::actors::outbox::Outbox;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::OfferOutcome;
 use crate::domain::driver::DriverStatus;
 use crate::domain::fix::Fix;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::protocol::fix::Unreadable;
-use crate::store::Offer;
-use crate::store::OfferOutcome;
 use actix::Message;
 use bytestring::ByteString;
 use serde::Serialize;
@@ -135,8 +135,8 @@ pub struct MakeOffer {
 pub struct EndOffer {
     /// Which.
     pub offer_id: OfferId,
-    /// Of which order.
-    pub order_id: OrderId,
+    /// Of which orders.
+    pub order_ids: Vec<OrderId>,
     /// How.
     pub outcome: OfferOutcome,
 }

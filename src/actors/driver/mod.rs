@@ -21,11 +21,14 @@ pub use messages::ReportFix;
 pub use messages::ReportFixes;
 pub use messages::Reported;
 
+use crate::actors::desk;
+use crate::actors::live::Standing;
 use crate::actors::outbox::Event;
 use crate::actors::outbox::Outbox;
 use crate::actors::recorder::Recorder;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::Offer;
 use crate::domain::driver::Driver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::fix::Bucket;
@@ -41,7 +44,6 @@ use crate::limits::MAILBOX_MAX;
 use crate::protocol::close::CloseCode;
 use crate::store::DriverState;
 use crate::store::FixRow;
-use crate::store::Offer;
 use actix::Actor;
 use actix::ActorContext;
 use actix::Addr;
@@ -60,6 +62,10 @@ use tokio::sync::oneshot;
 
 /// How often an actor asks itself whether it is still needed.
 const IDLE_CHECK: Duration = Duration::from_secs(60);
+/// How often an actor asks itself whether its driver is lost.
+const LOSS_CHECK: Duration = Duration::from_secs(1);
+/// Pause before a driver who is still lost is seen to again, in milliseconds.
+const LOSS_REPEAT_MS: i64 = 60_000;
 /// Pause before the store is read again after it could not be.
 const RELOAD_RETRY: Duration = Duration::from_secs(1);
 /// Pause between two tries to load, in milliseconds; doubles.
@@ -119,6 +125,9 @@ pub struct DriverActor {
     heard_at: Millis,
     reloading: bool,
     reload_again: bool,
+    standing: Arc<Standing>,
+    /// When it was last seen to that nothing is heard of them.
+    loss_seen_to: Millis,
 }
 
 impl DriverActor {
@@ -150,6 +159,8 @@ impl DriverActor {
             heard_at: clock::now(),
             reloading: false,
             reload_again: false,
+            standing: Arc::default(),
+            loss_seen_to: Millis(0),
         }
     }
 
@@ -185,10 +196,50 @@ impl DriverActor {
             self.driver = driver;
         }
         self.work.assignment = state.assignment;
+        if self.work.assignment.is_none() {
+            self.world.engagements.end(&self.driver_id);
+        }
         self.adopt_offer(state.offer, ctx);
-        if self.status() != before {
+        if self.stand(before) || self.status() != before {
             self.show_status();
         }
+    }
+
+    /// Takes over what matching wants to know; whether it has changed. Idleness counts from the end of the last work.
+    fn stand(&mut self, before: DriverStatus) -> bool {
+        let profile = &self.driver.profile;
+        let was_at_work = matches!(before, DriverStatus::Busy | DriverStatus::Paused | DriverStatus::Offline);
+        let is_at_work = self.status() != DriverStatus::Available;
+        let idle_since = if was_at_work || is_at_work { clock::now() } else { self.standing.idle_since };
+        let standing = Standing {
+            vehicle: profile.vehicle,
+            skills: profile.skills.clone(),
+            room: profile.room(self.world.tuning.driver_capacity),
+            record: self.driver.record,
+            idle_since,
+        };
+        let is_new = standing != *self.standing;
+        if is_new {
+            self.standing = Arc::new(standing);
+        }
+        is_new
+    }
+
+    /// Takes a driver of whom nothing is heard any more off their orders, or tells the operators where the goods are with them already.
+    fn notice_loss(&mut self) {
+        let lost_ms = self.world.tuning.driver_lost_ms;
+        let silent_ms = clock::now().since(self.heard_at);
+        if lost_ms <= 0 || self.link.is_some() || silent_ms < lost_ms {
+            return;
+        }
+        let now = clock::now();
+        let Some((_, order_ids)) = self.work.assignment.clone() else { return };
+        if now.since(self.loss_seen_to) < LOSS_REPEAT_MS {
+            return;
+        }
+        self.loss_seen_to = now;
+        let (world, driver_id) = (self.world.clone(), self.driver_id.clone());
+        actix::spawn(async move { desk::lose(&world, &driver_id, order_ids).await });
     }
 
     /// Reads the store again; requests that come meanwhile lead to one more look.
@@ -229,7 +280,7 @@ impl DriverActor {
     }
 
     fn show_status(&self) {
-        self.world.live.set_status(&self.driver_id, self.status());
+        self.world.live.set_status(&self.driver_id, self.status(), self.standing.clone());
         self.touch_cell();
     }
 
@@ -277,6 +328,7 @@ impl Actor for DriverActor {
         });
         // `wait`: nothing is read from the mailbox before the state is there.
         ctx.wait(done);
+        ctx.run_interval(LOSS_CHECK, |actor, _| actor.notice_loss());
         ctx.run_interval(IDLE_CHECK, |actor, ctx| {
             if !actor.is_needed() {
                 ctx.stop();
@@ -323,6 +375,8 @@ impl Handler<DetachSession> for DriverActor {
     fn handle(&mut self, message: DetachSession, _ctx: &mut Context<Self>) {
         if self.link.as_ref().is_some_and(|link| link.session == message.session) {
             self.link = None;
+            // Silence counts from here.
+            self.heard_at = clock::now();
         }
     }
 }

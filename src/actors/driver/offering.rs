@@ -7,9 +7,12 @@ use super::EndOffer;
 use super::MakeOffer;
 use super::messages::ShowOffer;
 use crate::actors::cell::OfferEnded;
+use crate::actors::desk;
 use crate::actors::mailbox::tell;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::OfferOutcome;
 use crate::domain::driver::DriverStatus;
 use crate::domain::driver::Shift;
 use crate::domain::eta;
@@ -19,9 +22,6 @@ use crate::protocol::outbound::OfferClosed;
 use crate::protocol::outbound::OfferOut;
 use crate::protocol::outbound::encode;
 use crate::protocol::time::to_rfc3339;
-use crate::store::Offer;
-use crate::store::OfferChange;
-use crate::store::OfferOutcome;
 use crate::store::StoreError;
 use crate::store::StoreResult;
 use actix::AsyncContext;
@@ -67,13 +67,14 @@ impl DriverActor {
         let (Some(offer), Some(fix)) = (self.work.offer.clone(), self.live.clone()) else { return };
         let (world, driver_id) = (self.world.clone(), self.driver_id.clone());
         actix::spawn(async move {
-            let Ok(Some(order)) = world.store.orders.order_fetch(offer.order_id).await else { return };
+            let Ok(orders) = world.store.orders.orders_fetch(offer.order_ids).await else { return };
+            let Some(first) = orders.first() else { return };
             let Ok(addr) = world.driver(&driver_id) else { return };
             let offer_id = offer.offer_id.clone();
-            let pickup_eta_s = eta::travel_whole_s(fix.position, order.pickup.position);
+            let pickup_eta_s = eta::travel_whole_s(fix.position, first.pickup.position);
             let frame = encode(&OfferOut {
                 offer_id: offer.offer_id,
-                orders: vec![(&order).into()],
+                orders: orders.iter().map(Into::into).collect(),
                 expires_at: to_rfc3339(offer.expires_at),
                 pickup_eta_s,
             });
@@ -101,11 +102,11 @@ impl DriverActor {
             return;
         }
         self.concluding.push(offer.offer_id.clone());
-        let work = close(self.world.clone(), offer.offer_id.clone(), outcome);
+        let work = close(self.world.clone(), offer.clone(), outcome);
         let done = wrap_future::<_, Self>(work).map(move |ended, actor, ctx| match ended {
             // Unless somebody has told the end meanwhile.
             Ok(ended) if actor.concluding.contains(&offer.offer_id) => {
-                actor.end_offer(&offer.offer_id, &offer.order_id, ended);
+                actor.end_offer(&offer.offer_id, &offer.order_ids, ended);
                 if ended == OfferOutcome::Accepted {
                     actor.reload(ctx);
                 }
@@ -126,7 +127,7 @@ impl DriverActor {
     }
 
     /// An offer is over: the driver is told if they knew of it, the order in any case.
-    fn end_offer(&mut self, offer_id: &OfferId, order_id: &OrderId, outcome: OfferOutcome) {
+    fn end_offer(&mut self, offer_id: &OfferId, order_ids: &[OrderId], outcome: OfferOutcome) {
         let was_open = self.work.offer.take_if(|offer| offer.offer_id == *offer_id).is_some();
         let was_ending = self.concluding.contains(offer_id);
         self.concluding.retain(|other| other != offer_id);
@@ -136,9 +137,11 @@ impl DriverActor {
             self.send(encode(&OfferClosed { offer_id, reason: outcome.as_str() }));
             self.show_status();
         }
-        if outcome != OfferOutcome::Accepted
-            && let Ok(order) = self.world.order(order_id)
-        {
+        if outcome == OfferOutcome::Accepted {
+            return;
+        }
+        for order_id in order_ids {
+            let Ok(order) = self.world.order(order_id) else { continue };
             let (order_id, offer_id) = (order_id.clone(), offer_id.clone());
             tell(&order, OfferEnded { order_id, offer_id, driver_id: self.driver_id.clone(), outcome });
         }
@@ -146,10 +149,16 @@ impl DriverActor {
 }
 
 /// Closes an offer; what it was closed with, if somebody was first.
-async fn close(world: Arc<World>, offer_id: OfferId, outcome: OfferOutcome) -> StoreResult<OfferOutcome> {
-    let change = OfferChange { offer_id: offer_id.clone(), outcome, at: clock::now() };
-    match world.store.orders.offer_close(change).await {
-        Ok(true) => return Ok(outcome),
+async fn close(world: Arc<World>, offer: Offer, outcome: OfferOutcome) -> StoreResult<OfferOutcome> {
+    if outcome.is_refusal() {
+        return desk::lapse(&world, offer).await;
+    }
+    let offer_id = offer.offer_id;
+    match world.store.orders.offer_withdraw(offer_id.clone(), clock::now()).await {
+        Ok(true) => {
+            world.metrics.dispatch.offer_ended(OfferOutcome::Withdrawn.as_str());
+            return Ok(OfferOutcome::Withdrawn);
+        }
         Ok(false) | Err(StoreError::NotFound) => {}
         Err(error) => return Err(error),
     }
@@ -210,7 +219,7 @@ impl Handler<EndOffer> for DriverActor {
     type Result = ();
 
     fn handle(&mut self, message: EndOffer, ctx: &mut Context<Self>) {
-        self.end_offer(&message.offer_id, &message.order_id, message.outcome);
+        self.end_offer(&message.offer_id, &message.order_ids, message.outcome);
         self.reload(ctx);
     }
 }

@@ -52,8 +52,7 @@ pub(super) async fn load(world: Arc<World>, order_id: OrderId, after: i64) -> St
     events.retain(|event| event.seq <= order.version);
     let mut refused_by = HashSet::new();
     if order.status == Status::Searching {
-        let since = order.due_at.unwrap_or(order.created_at);
-        refused_by.extend(orders.offer_refusals(order_id.clone(), since).await?);
+        refused_by.extend(orders.order_refusals(order_id.clone()).await?);
     }
     let state = orders.orders_watch_state(vec![order_id]).await?;
     let shared = state.first().is_some_and(|state| state.shared && state.driver_id == order.driver_id);

@@ -1,6 +1,7 @@
 //! What an order actor is told.
 
 use crate::actors::watch::Member;
+use crate::domain::ids::DriverId;
 use crate::domain::order::Order;
 use crate::domain::order::OrderEvent;
 use actix::Message;
@@ -14,6 +15,8 @@ pub struct OrderCommitted {
     pub order: Arc<Order>,
     /// What happened.
     pub events: Vec<OrderEvent>,
+    /// Who is not to be asked again.
+    pub refused_by: Option<DriverId>,
 }
 
 /// From whoever believes that this actor may have missed something: read the store.

@@ -28,9 +28,11 @@ use crate::actors::world::Tuning;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::cell::CellResolution;
+use crate::domain::dispatch::Policy;
 use crate::domain::driver::DriverStatus;
 use crate::domain::driver::Shift;
 use crate::domain::fix::Fix;
+use crate::domain::fleet::Needs;
 use crate::domain::geo::Position;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::DriverId;
@@ -128,6 +130,11 @@ fn tuning() -> Tuning {
         gone_ms: 300_000,
         offer_timeout_ms: 20_000,
         match_radius_m: 5_000.0,
+        driver_capacity: 1,
+        policy: Policy::Optimal,
+        driver_lost_ms: 60_000,
+        driver_stalled_ms: 300_000,
+        tries_max: 10,
         cell_resolution: CellResolution::new(8).unwrap(),
     }
 }
@@ -182,6 +189,7 @@ impl Stage {
             dropoff: place(1_000.0),
             items: Vec::new(),
             prep_seconds: 0,
+            needs: Needs::default(),
             note: None,
         };
         match desk::place(&self.world, draft, None).await {

@@ -19,8 +19,8 @@ use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
 use crate::domain::time::Millis;
 
-/// Matching should act this long before the goods are ready, in milliseconds: the way of a typical driver to the pickup.
-pub const LEAD_MS: i64 = 5 * 60 * 1_000;
+/// Matching should act this long before the goods are ready, in milliseconds: time for a driver from some way off; one who is near is asked later.
+pub const LEAD_MS: i64 = 10 * 60 * 1_000;
 
 /// Who wants the step.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,8 @@ pub enum Refusal {
     Step(Refused),
     /// The offer is over.
     OfferClosed,
+    /// It was decided on a version that is not the order's any more.
+    Outdated,
 }
 
 impl From<Refused> for Refusal {
@@ -63,7 +65,8 @@ impl Command<'_> {
         match step {
             Step::Search => self.request(&mut commit, &change.order),
             Step::PickUp => {
-                change.order.eta.dropoff_at = Some(self.now + arrivals::way_ms(order.pickup.position, order.dropoff.position));
+                change.order.eta.dropoff_at =
+                    Some(self.now + arrivals::way_ms(order.pickup.position, order.dropoff.position));
             }
             Step::Deliver => commit.record = delivered(&change.order),
             _ => {}
@@ -73,6 +76,21 @@ impl Command<'_> {
         if matches!(by, By::Operator(_)) {
             commit.audit = Some(self.audit(by, step.event(), order, order.driver_id.clone()));
         }
+        Ok(commit)
+    }
+
+    /// The payment of an order just placed went through, and it looks for a driver; or it was declined, and the order fails.
+    pub fn settle(&mut self, created: &Order, declined: Option<String>) -> Result<Commit, Refusal> {
+        let mut commit = Commit::default();
+        let mut change = OrderChange::of(created);
+        if declined.is_some() {
+            change.take(&Step::Fail, &By::System, declined, self.now)?;
+        } else {
+            change.take(&Step::Pay, &By::System, None, self.now)?;
+            change.take(&Step::Search, &By::System, None, self.now)?;
+            self.request(&mut commit, &change.order);
+        }
+        commit.changes.push(change);
         Ok(commit)
     }
 
