@@ -10,13 +10,13 @@ use crate::actors::driver::ReloadDriver;
 use crate::actors::mailbox::ask;
 use crate::actors::mailbox::tell;
 use crate::clock;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::OfferOutcome;
 use crate::domain::driver::DriverStatus;
 use crate::domain::driver::Shift;
 use crate::domain::ids::OfferId;
 use crate::domain::order::By;
 use crate::domain::order::Step;
-use crate::store::Offer;
-use crate::store::OfferOutcome;
 use bytestring::ByteString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -126,10 +126,12 @@ async fn reads_of_the_store_under_way_neither_lose_nor_revive_an_offer() {
         let now = clock::now();
         let offer = Offer {
             offer_id: clock::offer_id(),
-            order_id: order.order_id.clone(),
+            order_ids: vec![order.order_id.clone()],
             driver_id: phone.driver_id.clone(),
             created_at: now,
             expires_at: now + 20_000,
+            pickup_eta_s: 1,
+            score: 0.0,
             outcome: None,
         };
         let offer_id = offer.offer_id.clone();

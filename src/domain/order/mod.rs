@@ -344,4 +344,4 @@ fn is_legal(from: Status, step: &Step, by: &By) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
