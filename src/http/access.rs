@@ -50,7 +50,7 @@ pub fn canceller(principal: &Principal) -> Result<By, Problem> {
     match principal.role {
         Role::Customer | Role::Service => Ok(By::Customer),
         Role::Merchant => Ok(By::Merchant),
-        Role::Operator | Role::Admin => Ok(By::Operator(principal.subject.clone())),
+        Role::Operator | Role::Admin => Ok(By::Operator(principal.name())),
         Role::Driver => Err(Problem::new(Code::Forbidden)),
     }
 }

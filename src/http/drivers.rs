@@ -262,7 +262,7 @@ pub struct StatusAnswer {
     status: &'static str,
 }
 
-/// `POST /drivers/{id}/status`: what the driver wants to be.
+/// `POST /drivers/{id}/status`: what the driver wants to be, or an operator wants them to be.
 pub async fn status(
     api: web::Data<Api>,
     who: Principal,
@@ -270,6 +270,11 @@ pub async fn status(
     body: JsonBody<ShiftChange>,
 ) -> Answer {
     let driver_id = access::driver(&who, &path, &READERS)?;
-    let seen = desk::shift(&api.world, &driver_id, body.0.status, body.0.share_location).await?;
+    let ShiftChange { status, share_location } = body.0;
+    let seen = if who.is_operator() {
+        desk::shift_by_hand(&api.world, &driver_id, status, share_location, who.name()).await?
+    } else {
+        desk::shift(&api.world, &driver_id, status, share_location).await?
+    };
     ok(&StatusAnswer { driver_id: driver_id.to_string(), status: seen.as_str() })
 }

@@ -6,10 +6,13 @@ pub mod access;
 pub mod api;
 pub mod auth;
 pub mod context;
+pub mod dead_letters;
 pub mod dev;
 pub mod documents;
 mod doors;
 pub mod drivers;
+pub mod feed;
+mod fields;
 pub mod json;
 pub mod map;
 pub mod ops;
@@ -17,6 +20,7 @@ pub mod orders;
 pub mod pages;
 mod placing;
 pub mod problem;
+pub mod profiles;
 pub mod sessions;
 pub mod socket;
 pub mod tiles;
@@ -60,6 +64,12 @@ fn api_v1() -> actix_web::Scope {
                 .route(web::get().to(drivers::location))
                 .route(web::post().to(drivers::report)),
         )
+        .service(
+            resource("/drivers/{id}", "GET, PUT")
+                .route(web::get().to(profiles::get))
+                .route(web::put().to(profiles::put)),
+        )
+        .service(get("/drivers/{id}/offers", web::get().to(profiles::offers)))
         .service(get("/drivers/{id}/route", web::get().to(drivers::route)))
         .service(post("/drivers/{id}/status", web::post().to(drivers::status)))
         .service(
@@ -74,7 +84,12 @@ fn api_v1() -> actix_web::Scope {
         .service(post("/orders/{id}/assign", web::post().to(orders::assign)))
         .service(post("/orders/{id}/unassign", web::post().to(orders::unassign)))
         .service(post("/orders/{id}/offers/{offer_id}/accept", web::post().to(orders::accept)))
-        .service(post("/orders/{id}/offers/{offer_id}/decline", web::post().to(orders::decline)));
+        .service(post("/orders/{id}/offers/{offer_id}/decline", web::post().to(orders::decline)))
+        .service(get("/events", web::get().to(feed::events)))
+        .service(get("/audit", web::get().to(feed::audit)))
+        .service(get("/dead-letters", web::get().to(dead_letters::list)))
+        .service(resource("/dead-letters/{id}", "DELETE").route(web::delete().to(dead_letters::purge)))
+        .service(post("/dead-letters/{id}/replay", web::post().to(dead_letters::replay)));
     let whole = documents::LATER.iter().fold(built, |scope, later| {
         let route = if later.open { web::to(no_accounts_yet) } else { web::to(not_built) };
         scope.service(web::resource(later.path).route(route))

@@ -194,14 +194,14 @@ pub async fn assign(
 ) -> Answer {
     who.require(&OPERATORS)?;
     let order_id = access::order_id(&path)?;
-    ok(&OrderOut::from(desk::assign(&api.world, order_id, body.0.driver_id, who.subject).await?.as_ref()))
+    ok(&OrderOut::from(desk::assign(&api.world, order_id, body.0.driver_id, who.name()).await?.as_ref()))
 }
 
 /// `POST /orders/{id}/unassign`: an operator takes the driver off.
 pub async fn unassign(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
     who.require(&OPERATORS)?;
     let order_id = access::order_id(&path)?;
-    ok(&OrderOut::from(desk::unassign(&api.world, order_id, who.subject).await?.as_ref()))
+    ok(&OrderOut::from(desk::unassign(&api.world, order_id, who.name()).await?.as_ref()))
 }
 
 /// `POST /orders/{id}/offers/{offer_id}/accept`.

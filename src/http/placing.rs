@@ -4,18 +4,19 @@ use crate::actors::desk;
 use crate::actors::desk::Draft;
 use crate::actors::desk::Placement;
 use crate::clock;
-use crate::domain::fleet::Needs;
 use crate::domain::geo::Position;
 use crate::domain::ids::CustomerId;
 use crate::domain::order::Item;
 use crate::domain::order::Place;
 use crate::http::api::Answer;
 use crate::http::api::Api;
+use crate::http::fields::Faults;
 use crate::http::json::JsonBytes;
 use crate::http::json::parse;
 use crate::limits;
 use crate::protocol::identity::Principal;
 use crate::protocol::identity::Role;
+use crate::protocol::order::ItemIn;
 use crate::protocol::order::NewOrder;
 use crate::protocol::order::OrderOut;
 use crate::protocol::order::PlaceIn;
@@ -119,54 +120,52 @@ fn claim(who: &Principal, request: &HttpRequest, body: &[u8]) -> Result<Option<C
         Problem::new(Code::Malformed)
             .detail(format!("Idempotency-Key is 1 to {KEY_MAX_CHARS} visible ASCII characters."))
     })?;
-    let principal = format!("{}:{}", who.role.as_str(), who.subject);
     let body_hash: [u8; 32] = Sha256::digest(body).into();
-    Ok(Some(Claim { principal, key: key.to_owned(), body_hash, now: clock::now() }))
+    Ok(Some(Claim { principal: who.name(), key: key.to_owned(), body_hash, now: clock::now() }))
 }
 
 /// Checks a new order field by field, and names every bad one.
 fn check(who: &Principal, wish: NewOrder) -> Result<Draft, Problem> {
     let unbuilt = [
         ("/scheduled_for", wish.scheduled_for.is_some_and(|value| !value.is_null())),
-        ("/vehicle", wish.vehicle.is_some_and(|value| !value.is_null())),
         ("/quote_id", wish.quote_id.is_some_and(|value| !value.is_null())),
     ];
     if let Some((pointer, _)) = unbuilt.iter().find(|(_, set)| *set) {
         return Err(Problem::new(Code::NotAvailable).field(*pointer, "not built yet"));
     }
     let customer_id = whose(who, wish.customer_id)?;
-    let mut bad: Vec<(String, String)> = Vec::new();
-    let pickup = check_place(wish.pickup, "/pickup", &mut bad);
-    let dropoff = check_place(wish.dropoff, "/dropoff", &mut bad);
+    let mut faults = Faults::default();
+    let pickup = check_place(wish.pickup, "/pickup", &mut faults);
+    let dropoff = check_place(wish.dropoff, "/dropoff", &mut faults);
     let prep_seconds = wish.prep_seconds.unwrap_or(0);
     if prep_seconds > PREP_MAX_S {
-        bad.push(("/prep_seconds".to_owned(), format!("at most {PREP_MAX_S}")));
+        faults.note("/prep_seconds", format!("at most {PREP_MAX_S}"));
     }
-    if wish.items.len() > limits::ITEMS_MAX {
-        bad.push(("/items".to_owned(), format!("at most {} lines", limits::ITEMS_MAX)));
+    let items = check_items(wish.items, &mut faults);
+    let needs = faults.needs(wish.vehicle.as_ref(), wish.skills.as_ref());
+    faults.text(wish.note.as_ref(), "/note");
+    faults.settle()?;
+    // A place without a position is among the faults.
+    let (Some(pickup), Some(dropoff)) = (pickup, dropoff) else { return Err(Problem::new(Code::Invalid)) };
+    let (kind, merchant_id, note) = (wish.kind, wish.merchant_id, wish.note);
+    Ok(Draft { kind, customer_id, merchant_id, pickup, dropoff, items, prep_seconds, needs, note })
+}
+
+fn check_items(wish: Vec<ItemIn>, faults: &mut Faults) -> Vec<Item> {
+    if wish.len() > limits::ITEMS_MAX {
+        faults.note("/items", format!("at most {} lines", limits::ITEMS_MAX));
     }
-    for (index, item) in wish.items.iter().enumerate() {
-        check_text(Some(&item.name), &format!("/items/{index}/name"), &mut bad);
+    for (index, item) in wish.iter().enumerate() {
+        faults.text(Some(&item.name), &format!("/items/{index}/name"));
         if item.quantity == 0 || item.quantity > QUANTITY_MAX {
-            bad.push((format!("/items/{index}/quantity"), format!("1 to {QUANTITY_MAX}")));
+            faults.note(format!("/items/{index}/quantity"), format!("1 to {QUANTITY_MAX}"));
         }
         if !(0..=1_000_000_000).contains(&item.unit_price) {
-            bad.push((format!("/items/{index}/unit_price"), "0 to 1,000,000,000 minor units".to_owned()));
+            faults.note(format!("/items/{index}/unit_price"), "0 to 1,000,000,000 minor units");
         }
     }
-    check_text(wish.note.as_ref(), "/note", &mut bad);
-    let (Some(pickup), Some(dropoff), true) = (pickup, dropoff, bad.is_empty()) else {
-        let problem = Problem::new(Code::Invalid);
-        return Err(bad.into_iter().fold(problem, |problem, (pointer, detail)| problem.field(pointer, detail)));
-    };
-    let item = |item: crate::protocol::order::ItemIn| Item {
-        name: item.name,
-        quantity: item.quantity,
-        unit_price: item.unit_price,
-    };
-    let items = wish.items.into_iter().map(item).collect();
-    let (kind, merchant_id, note) = (wish.kind, wish.merchant_id, wish.note);
-    Ok(Draft { kind, customer_id, merchant_id, pickup, dropoff, items, prep_seconds, needs: Needs::default(), note })
+    let item = |item: ItemIn| Item { name: item.name, quantity: item.quantity, unit_price: item.unit_price };
+    wish.into_iter().map(item).collect()
 }
 
 fn whose(who: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Problem> {
@@ -179,20 +178,13 @@ fn whose(who: &Principal, named: Option<CustomerId>) -> Result<CustomerId, Probl
     named.ok_or_else(|| Problem::new(Code::Invalid).field("/customer_id", "says whose order it is"))
 }
 
-fn check_place(wish: PlaceIn, pointer: &str, bad: &mut Vec<(String, String)>) -> Option<Place> {
-    check_text(wish.address.as_ref(), &format!("{pointer}/address"), bad);
+fn check_place(wish: PlaceIn, pointer: &str, faults: &mut Faults) -> Option<Place> {
+    faults.text(wish.address.as_ref(), &format!("{pointer}/address"));
     match Position::new(wish.latitude, wish.longitude) {
         Ok(position) => Some(Place { position, address: wish.address }),
         Err(error) => {
-            bad.push((pointer.to_owned(), error.to_string()));
+            faults.note(pointer, error.to_string());
             None
         }
-    }
-}
-
-fn check_text(text: Option<&String>, pointer: &str, bad: &mut Vec<(String, String)>) {
-    let Some(text) = text else { return };
-    if text.chars().count() > limits::TEXT_MAX_CHARS || text.contains('\0') {
-        bad.push((pointer.to_owned(), format!("at most {} characters, no NUL", limits::TEXT_MAX_CHARS)));
     }
 }

@@ -100,6 +100,12 @@ impl Principal {
         self.role.is_operator()
     }
 
+    /// `role:subject`, by which idempotency keys and audit rows know a caller.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.role, self.subject)
+    }
+
     /// Which merchant a merchant's token speaks for: its `merchant_id` claim, else its `sub`. None for every other role.
     #[must_use]
     pub fn merchant_id(&self) -> Option<&str> {

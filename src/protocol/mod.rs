@@ -2,6 +2,8 @@
 
 pub mod answer;
 pub mod close;
+pub mod driver;
+pub mod feed;
 pub mod fix;
 pub mod identity;
 pub mod inbound;

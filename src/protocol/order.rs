@@ -1,5 +1,6 @@
 //! Orders on the wire.
 
+use crate::domain::fleet::VehicleKind;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::MerchantId;
 use crate::domain::order::Item;
@@ -119,6 +120,12 @@ pub struct OrderOut {
     pub dropoff: PlaceOut,
     /// What they are.
     pub items: Vec<ItemOut>,
+    /// The vehicle it needs; null where any will do.
+    #[schemars(with = "Option<schema::Vehicle>")]
+    pub vehicle: Option<&'static str>,
+    /// What its driver must be able to do.
+    #[schemars(with = "Vec<schema::Skill>")]
+    pub skills: Vec<String>,
     /// The kitchen's side.
     pub prep: PrepOut,
     /// The booked time.
@@ -161,6 +168,8 @@ impl From<&Order> for OrderOut {
             pickup: (&order.pickup).into(),
             dropoff: (&order.dropoff).into(),
             items: order.items.iter().map(Into::into).collect(),
+            vehicle: order.needs.vehicle.map(VehicleKind::as_str),
+            skills: order.needs.skills.iter().map(|skill| skill.as_str().to_owned()).collect(),
             prep: PrepOut {
                 state: if order.prep.ready { "ready" } else { "preparing" },
                 seconds: order.prep.seconds,
@@ -187,7 +196,8 @@ pub struct EventOut {
     pub order_id: String,
     /// The order's version after it; counts up by one.
     pub seq: i64,
-    /// The event's name: a status, or `created`, `ready`, `released`.
+    /// The event's name: the status it led to, or, where that stayed or fell back, `ready`, `released` (the driver was taken off), `offer_declined`,
+    /// `offer_expired`, `parked` (nobody was found: a dead letter waits for an operator) or `retried`.
     pub event: String,
     /// The order's status after it.
     #[schemars(with = "schema::OrderStatus")]
@@ -278,9 +288,14 @@ pub struct NewOrder {
     /// A time window in the future. Not available yet.
     #[serde(default)]
     pub scheduled_for: Option<serde_json::Value>,
-    /// The vehicle it needs. Not available yet.
+    /// The vehicle it needs: exactly this kind. Any when absent.
     #[serde(default)]
-    pub vehicle: Option<serde_json::Value>,
+    #[schemars(with = "Option<schema::Vehicle>")]
+    pub vehicle: Option<String>,
+    /// What its driver must be able to do, at most 32.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<schema::Skill>>")]
+    pub skills: Option<Vec<String>>,
     /// A quote to be honoured. Not available yet.
     #[serde(default)]
     pub quote_id: Option<serde_json::Value>,

@@ -6,6 +6,7 @@ use crate::domain::driver::DriverStatus as Seen;
 use crate::domain::driver::Shift as Wish;
 use crate::domain::fix::Flag;
 use crate::domain::fix::Refusal;
+use crate::domain::fleet::VehicleKind;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::protocol::problem::Code;
@@ -41,6 +42,10 @@ macro_rules! schemas {
 schemas! {
     /// An id made by anyone.
     Id (true) = json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$", "examples": ["id-1"] });
+    /// A place in a feed. Opaque: keep it as it came, and give it back.
+    Cursor (true) = json_schema!({ "type": "string", "pattern": "^[0-9]{1,19}$", "examples": ["17"] });
+    /// Something a driver can do and an order may ask for.
+    Skill (true) = json_schema!({ "type": "string", "pattern": "^[a-z0-9_-]{1,32}$", "examples": ["cold_box"] });
     /// A moment as the server writes it.
     Time (true) = json_schema!({ "type": "string", "format": "date-time" });
     /// A moment as clients may write it.
@@ -65,6 +70,12 @@ schemas! {
     DriverStatus = words([Seen::Available, Seen::Offered, Seen::Busy, Seen::Paused, Seen::Offline].map(Seen::as_str));
     /// What a driver may ask to be.
     Shift = words([Wish::Available, Wish::Paused, Wish::Offline].map(Wish::as_str));
+    /// What a driver moves by.
+    Vehicle = words(VehicleKind::ALL.map(VehicleKind::as_str));
+    /// Where dead letters lie.
+    Queue = words(["orders", "fixes"]);
+    /// What is done by hand.
+    AuditAct = words(["assign", "unassign", "reassign", "cancel", "profile", "driver_status", "replay", "purge"]);
     /// How an offer ended.
     OfferOutcome = words(["accepted", "declined", "expired", "withdrawn"]);
     /// What an operator is alerted to.

@@ -25,6 +25,7 @@ pub use place::settle_payment;
 pub use profile::Profiled;
 pub use profile::save_profile;
 pub use shift::shift;
+pub use shift::shift_by_hand;
 pub use steps::Request;
 pub use steps::lose;
 pub use steps::park;

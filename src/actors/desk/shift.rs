@@ -8,6 +8,7 @@ use crate::actors::mailbox::tell;
 use crate::actors::order::RecheckOrder;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::dispatch::AuditEntry;
 use crate::domain::driver::Driver;
 use crate::domain::driver::DriverStatus;
 use crate::domain::driver::Shift;
@@ -26,7 +27,19 @@ pub async fn shift(
     share_location: Option<bool>,
 ) -> Result<DriverStatus, Problem> {
     let (world, driver_id) = (world.clone(), driver_id.clone());
-    to_its_end(async move { save(&world, &driver_id, wanted, share_location).await }).await
+    to_its_end(async move { save(&world, &driver_id, wanted, share_location, None).await }).await
+}
+
+/// The same by somebody in charge, `role:subject`: written into the audit trail in the same transaction.
+pub async fn shift_by_hand(
+    world: &Arc<World>,
+    driver_id: &DriverId,
+    wanted: Shift,
+    share_location: Option<bool>,
+    actor: String,
+) -> Result<DriverStatus, Problem> {
+    let (world, driver_id) = (world.clone(), driver_id.clone());
+    to_its_end(async move { save(&world, &driver_id, wanted, share_location, Some(actor)).await }).await
 }
 
 async fn save(
@@ -34,6 +47,7 @@ async fn save(
     driver_id: &DriverId,
     wanted: Shift,
     share_location: Option<bool>,
+    actor: Option<String>,
 ) -> Result<DriverStatus, Problem> {
     for _ in 0..TRIES {
         let now = clock::now();
@@ -41,7 +55,15 @@ async fn save(
         let state = loaded.map_err(|error| store_problem(&error))?;
         let before = state.driver.unwrap_or_else(|| Driver::new(driver_id.clone()));
         let after = before.ask(wanted, share_location, now).map_err(|_| Problem::new(Code::ConsentNeeded))?;
-        match world.store.drivers.driver_save(after.clone(), None).await {
+        let audit = actor.clone().map(|actor| AuditEntry {
+            at: now,
+            actor,
+            act: "driver_status".to_owned(),
+            order_id: None,
+            driver_id: Some(driver_id.clone()),
+            detail: Some(format!("from {} to {}", before.shift.as_str(), wanted.as_str())),
+        });
+        match world.store.drivers.driver_save(after.clone(), audit).await {
             Ok(()) => {
                 if let Ok(driver) = world.driver(driver_id) {
                     tell(&driver, ReloadDriver);

@@ -31,7 +31,7 @@ pub enum By {
     Merchant,
     /// A driver, who need not be the order's.
     Driver(DriverId),
-    /// An operator, by name of their token.
+    /// An operator, by name of their token: `role:subject`.
     Operator(String),
     /// Beeline itself.
     System,

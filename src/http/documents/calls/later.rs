@@ -22,13 +22,7 @@ const fn later(path: &'static str, methods: &'static [&'static str], summary: &'
 
 /// Calls that are not built yet; each answers 422 `not_available` to any method and role.
 pub const LATER: &[Later] = &[
-    later("/drivers/{id}", &["get", "put"], "A driver's profile"),
-    later("/drivers/{id}/offers", &["get"], "A driver's offers"),
     later("/orders/{id}/share", &["post", "delete"], "Tracking without a login"),
-    later("/events", &["get"], "Published events"),
-    later("/audit", &["get"], "What operators did"),
-    later("/dead-letters", &["get"], "What failed, with cause and tries"),
-    later("/dead-letters/{tail:.*}", &["post", "delete"], "Replay or drop what failed"),
     later("/cells", &["get"], "Supply and demand per cell"),
     later("/quotes", &["post"], "Quotes"),
     later("/quotes/{tail:.*}", &["get"], "Quotes"),
