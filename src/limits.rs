@@ -32,6 +32,10 @@ pub const ITEMS_MAX: usize = 100;
 pub const TEXT_MAX_CHARS: usize = 500;
 /// Candidates weighed for one order.
 pub const CANDIDATES_MAX: usize = 32;
+/// Drivers one cell weighs in one decision.
+pub const CELL_DRIVERS_MAX: usize = 400;
+/// Orders of neighbouring cells that one cell weighs as competition.
+pub const CELL_FOREIGN_ORDERS_MAX: usize = 400;
 /// Heartbeat of every socket, in seconds.
 pub const HEARTBEAT_S: u64 = 15;
 /// Idempotency keys are honoured this long, in milliseconds.

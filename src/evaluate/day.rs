@@ -14,7 +14,7 @@ use crate::domain::time::Millis;
 use std::collections::BTreeSet;
 use std::collections::HashSet;
 
-/// Orders one courier may carry at once. The instances name no bound; three is what the published results seldom exceed.
+/// Orders one courier may carry at once. The instances name no bound.
 const CAPACITY: usize = 4;
 /// Preparation that is known by its mean alone is believed to spread by this share of the mean.
 const SPREAD_SHARE: f64 = 0.4;
@@ -62,7 +62,11 @@ pub struct Leg {
     pub left: i64,
     /// Where they were then.
     pub from: Point,
-    /// When they took the food.
+    /// The restaurant's index.
+    pub restaurant: usize,
+    /// Its counter.
+    pub counter: Point,
+    /// When they took the food, or gave up waiting for it where there are no orders.
     pub picked_up: i64,
     /// Indices of the orders, in the sequence of their drops.
     pub orders: Vec<usize>,
@@ -112,6 +116,28 @@ impl<'i> Day<'i> {
             self.is_open[order] = true;
         }
         self.returns.retain(|(from, _)| *from > now);
+    }
+
+    /// A courier said no to orders.
+    pub fn refuse(&mut self, courier: usize, orders: &[usize]) {
+        for &order in orders {
+            self.refused[order].insert(courier);
+        }
+    }
+
+    /// A courier lets an offer lapse: they and the orders are bound until then.
+    pub fn ignore(&mut self, courier: usize, orders: &[usize], until: i64) {
+        self.refuse(courier, orders);
+        self.free[courier] = self.free[courier].max(until);
+        for &order in orders {
+            self.is_open[order] = false;
+            self.returns.push((until, order));
+        }
+    }
+
+    /// Nobody else can have this order: whoever refused it may be asked again.
+    pub fn forgive(&mut self, order: usize) {
+        self.refused[order].clear();
     }
 
     /// What dispatch may know of the open orders.
@@ -200,7 +226,8 @@ impl<'i> Day<'i> {
         }
         self.place[courier] = place;
         self.free[courier] = if orders.is_empty() { picked_up } else { at };
-        self.legs.push(Leg { courier, left: now, from, picked_up, orders, dropped });
+        let restaurant = all[first].restaurant;
+        self.legs.push(Leg { courier, left: now, from, restaurant, counter, picked_up, orders, dropped });
     }
 }
 
@@ -219,5 +246,3 @@ fn means(instance: &Instance) -> Vec<f64> {
     }
     sums.into_iter().map(|(total, count)| total as f64 / count.max(1) as f64).collect()
 }
-impl Day<'_> { pub fn legs_pub(&self) -> &[Leg] { &self.legs } }
-impl Day<'_> { pub fn ways_pub(&self) -> MinuteWays { self.ways } }

@@ -182,7 +182,8 @@ impl Row<'_> {
 impl Instance {
     /// Reads the four files of a folder.
     pub fn read(folder: &Path) -> Result<Self, InstanceError> {
-        let name = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
+        let name =
+            folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
         let parameters = parameters(folder)?;
         let (restaurants, index_of) = restaurants(folder)?;
         let orders = orders(folder, &index_of)?;

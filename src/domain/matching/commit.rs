@@ -15,7 +15,7 @@ use super::search::Search;
 pub(super) fn plan<E: Eta>(view: &View<'_, E::Place>, problem: &Problem<'_, E>, search: &Search<'_, '_, E>) -> Plan {
     let mut plan = Plan::default();
     let mut waits: Vec<Option<Wait>> = vec![None; view.orders.len()];
-    for (slot, route) in search.routes().iter().enumerate() {
+    for (slot, route) in search.routes.iter().enumerate() {
         for (index, trip) in route.trips().iter().enumerate() {
             let why = if index == 0 { first_trip(view, problem, slot, trip) } else { Err((None, WaitReason::Outbid)) };
             match why {
@@ -30,7 +30,7 @@ pub(super) fn plan<E: Eta>(view: &View<'_, E::Place>, problem: &Problem<'_, E>, 
             }
         }
     }
-    for (job, carrier) in search.carrier().iter().enumerate() {
+    for (job, carrier) in search.carrier.iter().enumerate() {
         if carrier.is_none() {
             let nobody = problem.near[job].is_empty();
             let reason = if nobody { WaitReason::NobodyNear } else { WaitReason::Outbid };
@@ -45,7 +45,10 @@ pub(super) fn plan<E: Eta>(view: &View<'_, E::Place>, problem: &Problem<'_, E>, 
 
 /// The offer of a driver's first trip, or until when and why it waits.
 fn first_trip<E: Eta>(
-    view: &View<'_, E::Place>, problem: &Problem<'_, E>, slot: usize, trip: &Trip,
+    view: &View<'_, E::Place>,
+    problem: &Problem<'_, E>,
+    slot: usize,
+    trip: &Trip,
 ) -> Result<Pairing, (Option<f64>, WaitReason)> {
     let driver = &view.drivers[slot];
     let start = problem.slots[slot].start;

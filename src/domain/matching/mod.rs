@@ -6,7 +6,9 @@
 
 mod assign;
 mod commit;
+mod gather;
 mod groups;
+mod improve;
 mod near;
 mod nearest;
 mod plan;
@@ -20,6 +22,10 @@ mod view;
 use problem::Problem;
 use search::Search;
 
+pub use gather::CellView;
+pub use gather::FIRST_RADIUS_M;
+pub use gather::Surroundings;
+pub use gather::widened_m;
 pub use nearest::nearest;
 pub use plan::Pairing;
 pub use plan::Plan;
@@ -42,6 +48,6 @@ pub fn decide<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tuning) -> Pl
     let mut by_urgency: Vec<u32> = (0_u32..).take(view.orders.len()).collect();
     by_urgency.sort_by(|&a, &b| problem.jobs[a as usize].ready_s.total_cmp(&problem.jobs[b as usize].ready_s));
     search.build(&by_urgency);
-    search.improve();
+    improve::improve(&mut search);
     commit::plan(view, &problem, &search)
 }

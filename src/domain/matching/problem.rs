@@ -125,7 +125,10 @@ impl<'a, E: Eta> Problem<'a, E> {
         let pickup_s = trip.jobs().iter().fold(there_s, |at_s, &job| self.pickup_of(job, at_s));
         // Food that is late must not keep a driver past the end of the shift.
         let safe_s = |job: &Job<E::Place>| job.ready_s + tuning.off_spreads * job.spread_s;
-        let beyond = trip.jobs().iter().any(|&job| self.jobs[job as usize].spread_s > 0.0 && safe_s(&self.jobs[job as usize]) > slot.off_s);
+        let beyond = trip
+            .jobs()
+            .iter()
+            .any(|&job| self.jobs[job as usize].spread_s > 0.0 && safe_s(&self.jobs[job as usize]) > slot.off_s);
         if pickup_s > slot.off_s || beyond {
             return None;
         }
@@ -142,6 +145,11 @@ impl<'a, E: Eta> Problem<'a, E> {
         }
         let worked_s = way_s + tuning.pickup_half_s + at_s - pickup_s;
         Some((Moment { at_s, place }, cost + self.price * worked_s))
+    }
+
+    /// What an order costs that nobody carries: more than any delivery worth making.
+    pub(super) fn out_cost(&self) -> f64 {
+        self.tuning.undelivered_s * 2.0
     }
 
     /// When each part of a trip is expected.
@@ -174,7 +182,11 @@ impl<'a, E: Eta> Problem<'a, E> {
     /// When a driver who stands at the counter at `at_s` is expected to get the order.
     fn pickup_of(&self, job: u32, at_s: f64) -> f64 {
         let job = &self.jobs[job as usize];
-        if job.spread_s > 0.0 { at_s + super::ready::wait_s(job.ready_s - at_s, job.spread_s) } else { at_s.max(job.ready_s) }
+        if job.spread_s > 0.0 {
+            at_s + super::ready::wait_s(job.ready_s - at_s, job.spread_s)
+        } else {
+            at_s.max(job.ready_s)
+        }
     }
 }
 

@@ -28,7 +28,8 @@ fn density(z: f64) -> f64 {
 /// Share of the standard normal distribution below `z`, to 7 digits (Abramowitz and Stegun 26.2.17).
 fn below(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-    let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let poly =
+        t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     let tail = density(z) * poly;
     if z >= 0.0 { 1.0 - tail } else { tail }
 }

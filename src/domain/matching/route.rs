@@ -47,7 +47,11 @@ impl<P: Copy> Route<P> {
 
     /// The cheapest place for a job, if it costs less than `limit`. Counts what it tries in `tried`.
     pub(super) fn best_gap<E: Eta<Place = P>>(
-        &self, problem: &Problem<'_, E>, slot: u32, job: u32, limit: f64,
+        &self,
+        problem: &Problem<'_, E>,
+        slot: u32,
+        job: u32,
+        limit: f64,
     ) -> Option<Gap> {
         let mut best: Option<Gap> = None;
         let mut limit = limit;
@@ -74,20 +78,24 @@ impl<P: Copy> Route<P> {
 
     /// What it costs more to drive `changed` instead of the trips of `span`, if it is possible and below the limit.
     fn extra<E: Eta<Place = P>>(
-        &self, problem: &Problem<'_, E>, slot: u32, span: (usize, usize), changed: &Trip, limit: f64,
+        &self,
+        problem: &Problem<'_, E>,
+        slot: u32,
+        span: (usize, usize),
+        changed: &Trip,
+        limit: f64,
     ) -> Option<f64> {
         let bound = self.cost() + limit;
         let head = self.heads[span.0];
         let (mut moment, cost) = drive_first(problem, slot, span.0, head.moment, changed)?;
         let mut total = head.cost + cost;
-        for (index, trip) in self.trips.iter().enumerate().skip(span.1) {
+        for trip in &self.trips[span.1..] {
             if total >= bound {
                 return None;
             }
             let (next, cost) = problem.drive(moment, trip, slot)?;
             moment = next;
             total += cost;
-            let _ = index;
         }
         (total < bound).then_some(total - self.cost())
     }
@@ -126,7 +134,11 @@ impl<P: Copy> Route<P> {
 
 /// Drives a trip; the first of a route is cheaper for who has waited longer.
 fn drive_first<E: Eta>(
-    problem: &Problem<'_, E>, slot: u32, index: usize, from: Moment<E::Place>, trip: &Trip,
+    problem: &Problem<'_, E>,
+    slot: u32,
+    index: usize,
+    from: Moment<E::Place>,
+    trip: &Trip,
 ) -> Option<(Moment<E::Place>, f64)> {
     let (moment, cost) = problem.drive(from, trip, slot)?;
     let patience = if index == 0 { problem.slots[slot as usize].patience_s } else { 0.0 };
