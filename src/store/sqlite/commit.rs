@@ -1,29 +1,33 @@
-//! One change of an order, whole or not at all: the order by compare-and-set, then its offer, then its driver.
+//! One commit, whole or not at all: its orders by compare-and-set, then the offer, then the assignments, then what goes with them.
 //!
 //! Runs inside a savepoint of the one writer, so whatever it has read still holds when it writes.
 
+use super::assignments;
+use super::drivers;
+use super::feed;
 use super::offers;
 use super::orders::insert_event;
-use super::orders::is_taken;
 use super::rows;
 use super::rows::ORDER_CHANGING;
-use crate::domain::driver::Shift;
+use crate::domain::dispatch::AssignmentChange;
+use crate::domain::dispatch::Commit;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::OfferChange;
+use crate::domain::dispatch::OfferOutcome;
+use crate::domain::dispatch::OrderChange;
 use crate::domain::ids::AssignmentId;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::order::Status;
 use crate::domain::time::Millis;
-use crate::store::AssignmentChange;
 use crate::store::Conflict;
-use crate::store::OrderCommit;
 use crate::store::StoreError;
 use crate::store::StoreResult;
 use rusqlite::Connection;
-use rusqlite::OptionalExtension;
-use rusqlite::params;
 use rusqlite::params_from_iter;
 use rusqlite::types::ToSql;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
@@ -31,55 +35,92 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE orders SET ({ORDER_CHANGING}) = ({places}) WHERE order_id = ? AND version = ?")
 });
 
-/// Writes the change, or says what stood in its way; the caller rolls back then.
-pub(super) fn apply(connection: &Connection, commit: &OrderCommit) -> StoreResult<()> {
-    check_numbers(commit)?;
-    let order = &commit.order;
-    compare_and_set(connection, order, commit.expected_version)?;
-    for event in &commit.events {
+/// Writes the commit, or says what stood in its way; the caller rolls back then.
+pub(super) fn apply(connection: &Connection, commit: &Commit) -> StoreResult<()> {
+    check_shape(commit)?;
+    for change in &commit.changes {
+        compare_and_set(connection, change)?;
+    }
+    for event in commit.changes.iter().flat_map(|change| &change.events) {
         insert_event(connection, event)?;
     }
     if let Some(change) = &commit.offer {
-        let taker = match &commit.assignment {
-            Some(AssignmentChange::Begin { driver_id, .. }) => Some(driver_id),
-            _ => None,
-        };
-        offers::settle(connection, &order.order_id, change, taker)?;
+        settle(connection, commit, change)?;
     }
-    if order.status != Status::Searching {
-        offers::withdraw_all(connection, &order.order_id, order.updated_at)?;
+    let now = commit.changes.iter().map(|change| change.order.updated_at).max().unwrap_or(Millis(0));
+    change_assignments(connection, commit, now)?;
+    withdraw(connection, commit, now)?;
+    if let Some(change) = &commit.record {
+        drivers::count(connection, change)?;
     }
-    match &commit.assignment {
-        Some(AssignmentChange::Begin { assignment_id, driver_id }) => {
-            begin(connection, assignment_id, driver_id, order.updated_at)
+    if let Some(driver_id) = &commit.refused_by {
+        for change in &commit.changes {
+            offers::refuse(connection, &change.order.order_id, driver_id, now)?;
         }
-        Some(AssignmentChange::Leave { assignment_id }) => {
-            leave(connection, assignment_id, &order.order_id, order.updated_at)
-        }
-        None => Ok(()),
     }
+    tell(connection, commit)
+}
+
+/// What no caller should ask for, whatever is stored.
+fn check_shape(commit: &Commit) -> StoreResult<()> {
+    let refused = |why: &str| Err(StoreError::Aborted(why.to_owned()));
+    if commit.changes.is_empty() {
+        return refused("a commit changes one order or more");
+    }
+    if !commit.changes.iter().all(is_in_step) {
+        return refused("the change of an order and its events are not numbered in step");
+    }
+    let takes_nothing = |(assignment_id, driver_id, _): (&AssignmentId, &DriverId, i64)| {
+        taken(commit, assignment_id, driver_id).next().is_none()
+    };
+    if begun(commit).any(takes_nothing) {
+        return refused("an assignment begins without an order");
+    }
+    Ok(())
 }
 
 /// Version and events must count up without a gap: watchers resume by them.
-fn check_numbers(commit: &OrderCommit) -> StoreResult<()> {
-    let expected = (1_i64..).map(|step| commit.expected_version.saturating_add(step));
-    let in_step = commit
+fn is_in_step(change: &OrderChange) -> bool {
+    let expected = (1_i64..).map(|step| change.expected_version.saturating_add(step));
+    let in_step = change
         .events
         .iter()
         .zip(expected)
-        .all(|(event, seq)| event.seq == seq && event.order_id == commit.order.order_id);
-    let steps = i64::try_from(commit.events.len()).unwrap_or(i64::MAX);
-    if in_step && commit.order.version == commit.expected_version.saturating_add(steps) {
-        Ok(())
-    } else {
-        Err(StoreError::Aborted("the change of an order and its events are not numbered in step".to_owned()))
-    }
+        .all(|(event, seq)| event.seq == seq && event.order_id == change.order.order_id);
+    let steps = i64::try_from(change.events.len()).unwrap_or(i64::MAX);
+    in_step && change.order.version == change.expected_version.saturating_add(steps)
 }
 
-fn compare_and_set(connection: &Connection, order: &Order, expected_version: i64) -> StoreResult<()> {
+/// The assignments that begin: which, whose, and on which version of the driver.
+fn begun(commit: &Commit) -> impl Iterator<Item = (&AssignmentId, &DriverId, i64)> {
+    commit.assignments.iter().filter_map(|change| match change {
+        AssignmentChange::Begin { assignment_id, driver_id, driver_version } => {
+            Some((assignment_id, driver_id, *driver_version))
+        }
+        AssignmentChange::Leave { .. } => None,
+    })
+}
+
+/// The orders of the commit that the driver takes in this assignment.
+fn taken<'a>(
+    commit: &'a Commit,
+    assignment_id: &'a AssignmentId,
+    driver_id: &'a DriverId,
+) -> impl Iterator<Item = &'a OrderId> {
+    let orders = commit.changes.iter().map(|change| &change.order);
+    let is_taken = move |order: &&Order| {
+        order.status == Status::Assigned
+            && order.assignment_id.as_ref() == Some(assignment_id)
+            && order.driver_id.as_ref() == Some(driver_id)
+    };
+    orders.filter(is_taken).map(|order| &order.order_id)
+}
+
+fn compare_and_set(connection: &Connection, change: &OrderChange) -> StoreResult<()> {
+    let order = &change.order;
     let mut values = rows::changing_values(order)?;
     values.push(order.order_id.to_sql()?);
-    values.push(expected_version.into());
+    values.push(change.expected_version.into());
     if connection.prepare_cached(&UPDATE)?.execute(params_from_iter(values))? == 1 {
         return Ok(());
     }
@@ -87,46 +128,65 @@ fn compare_and_set(connection: &Connection, order: &Order, expected_version: i64
     Err(if known { StoreError::Conflict(Conflict::OrderChanged) } else { StoreError::NotFound })
 }
 
-/// Gives the driver the assignment. The checks find the right word; what no check can get past is the unique index.
-fn begin(connection: &Connection, assignment_id: &AssignmentId, driver_id: &DriverId, now: Millis) -> StoreResult<()> {
-    let shift: Option<Shift> = connection
-        .prepare_cached("SELECT shift FROM drivers WHERE driver_id = ?")?
-        .query_row([driver_id], |row| row.get(0))
-        .optional()?;
-    match shift {
-        None => return Err(StoreError::Conflict(Conflict::DriverUnknown)),
-        Some(Shift::Available) => {}
-        Some(Shift::Paused | Shift::Offline) => return Err(StoreError::Conflict(Conflict::DriverUnavailable)),
+/// Closes the offer, which must still be open; to be accepted it must be about what the commit does.
+fn settle(connection: &Connection, commit: &Commit, change: &OfferChange) -> StoreResult<()> {
+    let closed = Err(StoreError::Conflict(Conflict::OfferClosed));
+    let Some(offer) = offers::fetch(connection, &change.offer_id)? else { return closed };
+    if change.outcome == OfferOutcome::Accepted && !(change.at <= offer.expires_at && is_taken_up(commit, &offer)) {
+        return closed;
     }
-    let inserted = connection
-        .prepare_cached("INSERT INTO assignments (assignment_id, driver_id, began_at) VALUES (?, ?, ?)")?
-        .execute(params![assignment_id, driver_id, now]);
-    match inserted {
-        Ok(_) => {}
-        Err(error) if is_taken(&error) && is_busy(connection, driver_id)? => {
-            return Err(StoreError::Conflict(Conflict::DriverBusy));
+    if offers::close(connection, &change.offer_id, change.outcome, change.at)? { Ok(()) } else { closed }
+}
+
+/// The driver who was asked begins an assignment of exactly the orders of the offer.
+fn is_taken_up(commit: &Commit, offer: &Offer) -> bool {
+    let offered: HashSet<&OrderId> = offer.order_ids.iter().collect();
+    begun(commit).any(|(assignment_id, driver_id, _)| {
+        *driver_id == offer.driver_id && taken(commit, assignment_id, driver_id).collect::<HashSet<_>>() == offered
+    })
+}
+
+/// Leaves before beginnings: a driver may leave one assignment for another, and an order one driver for the next.
+fn change_assignments(connection: &Connection, commit: &Commit, now: Millis) -> StoreResult<()> {
+    for change in &commit.assignments {
+        if let AssignmentChange::Leave { assignment_id } = change {
+            assignments::leave(connection, assignment_id, now)?;
         }
-        Err(error) => return Err(error.into()),
     }
-    connection.prepare_cached("UPDATE drivers SET version = version + 1 WHERE driver_id = ?")?.execute([driver_id])?;
+    for (assignment_id, driver_id, driver_version) in begun(commit) {
+        assignments::begin(connection, assignment_id, (driver_id, driver_version), now)?;
+    }
     Ok(())
 }
 
-fn is_busy(connection: &Connection, driver_id: &DriverId) -> StoreResult<bool> {
-    let sql = "SELECT 1 FROM assignments WHERE driver_id = ? AND ended_at IS NULL";
-    Ok(connection.prepare_cached(sql)?.exists([driver_id])?)
+/// Withdraws what is still open for orders that look for nobody now, and for drivers who have just got something else to do.
+fn withdraw(connection: &Connection, commit: &Commit, now: Millis) -> StoreResult<()> {
+    for change in &commit.changes {
+        if change.order.status != Status::Searching || change.order.is_parked() {
+            offers::withdraw_for_order(connection, &change.order.order_id, now)?;
+        }
+    }
+    for (_, driver_id, _) in begun(commit) {
+        offers::withdraw_for_driver(connection, driver_id, now)?;
+    }
+    Ok(())
 }
 
-/// Takes the order out of its assignment, which ends with its last active order. One that has ended already stays as it is.
-fn leave(connection: &Connection, assignment_id: &AssignmentId, order_id: &OrderId, now: Millis) -> StoreResult<()> {
-    let known =
-        connection.prepare_cached("SELECT 1 FROM assignments WHERE assignment_id = ?")?.exists([assignment_id])?;
-    if !known {
-        return Err(StoreError::NotFound);
+/// What others read of it.
+fn tell(connection: &Connection, commit: &Commit) -> StoreResult<()> {
+    for change in &commit.changes {
+        if !change.order.is_parked() {
+            feed::take_up(connection, &change.order.order_id)?;
+        }
     }
-    let sql = "UPDATE assignments SET ended_at = ?3 WHERE assignment_id = ?1 AND ended_at IS NULL AND NOT EXISTS (
-            SELECT 1 FROM orders WHERE assignment_id = ?1 AND order_id <> ?2
-                AND status IN ('assigned', 'at_pickup', 'picked_up', 'at_dropoff'))";
-    connection.prepare_cached(sql)?.execute(params![assignment_id, order_id, now])?;
-    Ok(())
+    if let Some(letter) = &commit.dead_letter {
+        feed::lay_down(connection, letter)?;
+    }
+    for event in &commit.published {
+        feed::publish(connection, event)?;
+    }
+    match &commit.audit {
+        Some(entry) => feed::record(connection, entry),
+        None => Ok(()),
+    }
 }

@@ -1,13 +1,18 @@
 //! Drivers, and all that a driver actor begins with.
 
 use super::SqliteStore;
+use super::assignments;
+use super::feed;
 use super::fixes;
 use super::offers;
 use super::rows;
+use super::rows::DRIVER_RECORD;
+use super::rows::DRIVER_SAVED;
+use crate::domain::dispatch::AuditEntry;
+use crate::domain::dispatch::OfferOutcome;
+use crate::domain::dispatch::RecordChange;
 use crate::domain::driver::Driver;
-use crate::domain::ids::AssignmentId;
 use crate::domain::ids::DriverId;
-use crate::domain::ids::OrderId;
 use crate::domain::time::Millis;
 use crate::store::Conflict;
 use crate::store::DriverState;
@@ -17,7 +22,8 @@ use crate::store::StoreFuture;
 use crate::store::StoreResult;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
-use rusqlite::params;
+use rusqlite::ToSql;
+use rusqlite::params_from_iter;
 
 impl DriverStore for SqliteStore {
     fn driver_load(&self, driver_id: DriverId, now: Millis) -> StoreFuture<'_, DriverState> {
@@ -27,14 +33,21 @@ impl DriverStore for SqliteStore {
                 driver: fetch(connection, &driver_id)?,
                 last_seq: end.last_seq,
                 newest: end.newest,
-                assignment: active_assignment(connection, &driver_id)?,
+                assignment: assignments::active(connection, &driver_id)?,
                 offer: offers::open_for(connection, &driver_id, now)?,
             })
         })
     }
 
-    fn driver_save(&self, driver: Driver) -> StoreFuture<'_, ()> {
-        self.write(move |connection| save(connection, &driver))
+    fn driver_fetch(&self, driver_id: DriverId) -> StoreFuture<'_, Option<Driver>> {
+        self.read(move |connection| fetch(connection, &driver_id))
+    }
+
+    fn driver_save(&self, driver: Driver, audit: Option<AuditEntry>) -> StoreFuture<'_, ()> {
+        self.write(move |connection| {
+            save(connection, &driver)?;
+            audit.iter().try_for_each(|entry| feed::record(connection, entry))
+        })
     }
 
     fn drivers_seen_since(&self, since: Millis) -> StoreFuture<'_, Vec<DriverId>> {
@@ -48,46 +61,46 @@ impl DriverStore for SqliteStore {
 }
 
 fn fetch(connection: &Connection, driver_id: &DriverId) -> StoreResult<Option<Driver>> {
-    let sql = "SELECT driver_id, shift, share_location, consented_at, version FROM drivers WHERE driver_id = ?";
-    Ok(connection.prepare_cached(sql)?.query_row([driver_id], rows::driver).optional()?)
+    let sql = format!("SELECT driver_id, {DRIVER_SAVED}, {DRIVER_RECORD} FROM drivers WHERE driver_id = ?");
+    Ok(connection.prepare_cached(&sql)?.query_row([driver_id], rows::driver).optional()?)
 }
 
 fn save(connection: &Connection, driver: &Driver) -> StoreResult<()> {
-    let values = params![driver.driver_id, driver.shift, driver.share_location, driver.consented_at, driver.version];
-    let changed = connection
-        .prepare_cached(
-            "UPDATE drivers SET shift = ?2, share_location = ?3, consented_at = ?4, version = ?5
-             WHERE driver_id = ?1 AND version = ?5 - 1",
-        )?
-        .execute(values)?;
-    if changed == 1 {
-        return Ok(());
-    }
+    let mut values = rows::driver_values(driver)?;
+    values.push(driver.driver_id.to_sql()?);
+    let places = vec!["?"; DRIVER_SAVED.split(',').count()].join(", ");
+    let insert = format!("INSERT INTO drivers ({DRIVER_SAVED}, driver_id) VALUES ({places}, ?) ON CONFLICT DO NOTHING");
+    let update = format!("UPDATE drivers SET ({DRIVER_SAVED}) = ({places}) WHERE driver_id = ? AND version = ?");
     // A driver never stored counts as version 0.
-    let inserted = driver.version == 1
-        && connection
-            .prepare_cached(
-                "INSERT INTO drivers (driver_id, shift, share_location, consented_at, version) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(values)?
-            == 1;
-    if inserted { Ok(()) } else { Err(StoreError::Conflict(Conflict::DriverChanged)) }
+    let inserted =
+        driver.version == 1 && connection.prepare_cached(&insert)?.execute(params_from_iter(values.iter()))? == 1;
+    values.push(driver.version.saturating_sub(1).into());
+    if inserted || connection.prepare_cached(&update)?.execute(params_from_iter(values))? == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict(Conflict::DriverChanged))
+    }
 }
 
-fn active_assignment(
-    connection: &Connection,
-    driver_id: &DriverId,
-) -> StoreResult<Option<(AssignmentId, Vec<OrderId>)>> {
-    let assignment_id: Option<AssignmentId> = connection
-        .prepare_cached("SELECT assignment_id FROM assignments WHERE driver_id = ? AND ended_at IS NULL")?
-        .query_row([driver_id], |row| row.get(0))
-        .optional()?;
-    let Some(assignment_id) = assignment_id else { return Ok(None) };
-    let mut statement = connection.prepare_cached(
-        "SELECT order_id FROM orders WHERE assignment_id = ? AND status NOT IN ('delivered', 'cancelled', 'failed')
-         ORDER BY order_id",
-    )?;
-    let orders = statement.query_map([&assignment_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(Some((assignment_id, orders)))
+/// Writes to a driver's record, which leaves their version as it is: no decision rests on it. Who was never stored has none.
+pub(super) fn count(connection: &Connection, change: &RecordChange) -> StoreResult<()> {
+    let (driver_id, sql) = match change {
+        RecordChange::Answered { driver_id, outcome } => {
+            let sql = match outcome {
+                OfferOutcome::Accepted => "UPDATE drivers SET accepted = accepted + 1 WHERE driver_id = ?",
+                OfferOutcome::Declined => "UPDATE drivers SET declined = declined + 1 WHERE driver_id = ?",
+                OfferOutcome::Expired => "UPDATE drivers SET lapsed = lapsed + 1 WHERE driver_id = ?",
+                OfferOutcome::Withdrawn => return Ok(()),
+            };
+            (driver_id, sql)
+        }
+        RecordChange::Delivered { driver_id, on_time: true } => {
+            (driver_id, "UPDATE drivers SET completed = completed + 1, on_time = on_time + 1 WHERE driver_id = ?")
+        }
+        RecordChange::Delivered { driver_id, on_time: false } => {
+            (driver_id, "UPDATE drivers SET completed = completed + 1 WHERE driver_id = ?")
+        }
+    };
+    connection.prepare_cached(sql)?.execute([driver_id])?;
+    Ok(())
 }

@@ -3,8 +3,11 @@
 //! One thread writes with group commit, a few read, each on its own connection. Callers wait on a channel with a deadline and never touch
 //! the database themselves. Knows nothing of actors or HTTP.
 
+mod assignments;
+mod bodies;
 mod commit;
 mod drivers;
+mod feed;
 mod files;
 mod fixes;
 mod keys;
@@ -13,6 +16,7 @@ mod orders;
 mod queue;
 mod reader;
 mod rows;
+mod words;
 mod writer;
 
 #[cfg(test)]
@@ -71,7 +75,17 @@ impl SqliteStore {
     /// [`StoreError::Aborted`] with a text for the person who started the program.
     pub fn open(database: &Path, ack: Ack, on_commit: impl Fn(Duration, usize) + Send + 'static) -> StoreResult<Store> {
         let store = Arc::new(Self::start(database, ack, Box::new(on_commit))?);
-        Ok(Store { orders: store.clone(), drivers: store.clone(), fixes: store.clone(), health: store })
+        Ok(Self::behind_traits(store))
+    }
+
+    fn behind_traits(store: Arc<Self>) -> Store {
+        Store {
+            orders: store.clone(),
+            drivers: store.clone(),
+            feed: store.clone(),
+            fixes: store.clone(),
+            health: store,
+        }
     }
 
     fn start(database: &Path, ack: Ack, on_commit: OnCommit) -> StoreResult<Self> {

@@ -1,46 +1,99 @@
-//! Offers: at most one open for a driver at a time, which a unique index holds; one that has lapsed is closed on the way.
+//! Offers: at most one open for a driver and one for an order at a time, which unique indexes hold; what has lapsed is closed on the way.
 
+use super::assignments;
+use super::drivers;
 use super::orders::is_taken;
 use super::rows;
 use super::rows::OFFER_COLUMNS;
+use crate::domain::dispatch::Offer;
+use crate::domain::dispatch::OfferOutcome;
+use crate::domain::dispatch::RecordChange;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Status;
 use crate::domain::time::Millis;
 use crate::store::Conflict;
-use crate::store::Offer;
-use crate::store::OfferChange;
-use crate::store::OfferOutcome;
 use crate::store::StoreError;
 use crate::store::StoreResult;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
+use rusqlite::ToSql;
 use rusqlite::params;
+use std::collections::HashSet;
 
-/// Stores an offer of an order that is searching, to a driver who has no other to answer.
+/// Stores an offer of orders that are searching, to a driver who has nothing else to answer or to carry.
 pub(super) fn insert(connection: &Connection, offer: &Offer) -> StoreResult<()> {
-    let status: Option<Status> = connection
-        .prepare_cached("SELECT status FROM orders WHERE order_id = ?")?
-        .query_row([&offer.order_id], |row| row.get(0))
-        .optional()?;
-    match status {
-        None => return Err(StoreError::NotFound),
-        Some(Status::Searching) => {}
-        Some(_) => return Err(StoreError::Conflict(Conflict::OrderChanged)),
+    let distinct: HashSet<&OrderId> = offer.order_ids.iter().collect();
+    if distinct.is_empty() || distinct.len() != offer.order_ids.len() {
+        return Err(StoreError::Aborted("an offer holds one order or more, each of them once".to_owned()));
     }
-    connection
-        .prepare_cached(
-            "UPDATE offers SET outcome = ?3, closed_at = ?2 WHERE driver_id = ?1 AND outcome IS NULL AND expires_at < ?2",
-        )?
-        .execute(params![offer.driver_id, offer.created_at, OfferOutcome::Expired])?;
-    let sql = format!("INSERT INTO offers ({OFFER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)");
+    for order_id in &offer.order_ids {
+        check_searching(connection, order_id)?;
+        let sql = "SELECT offer_id FROM offer_orders JOIN offers USING (offer_id)
+            WHERE order_id = ? AND open = 1 AND expires_at < ?";
+        lapse(connection, sql, order_id, offer.created_at)?;
+    }
+    let sql = "SELECT offer_id FROM offers WHERE driver_id = ? AND outcome IS NULL AND expires_at < ?";
+    lapse(connection, sql, &offer.driver_id, offer.created_at)?;
+    if assignments::is_busy(connection, &offer.driver_id)? {
+        return Err(StoreError::Conflict(Conflict::DriverBusy));
+    }
+    insert_row(connection, offer)?;
+    for (position, order_id) in (0_i64..).zip(&offer.order_ids) {
+        let inserted = connection
+            .prepare_cached("INSERT INTO offer_orders (offer_id, position, order_id, open) VALUES (?, ?, ?, ?)")?
+            .execute(params![offer.offer_id, position, order_id, offer.outcome.is_none()]);
+        match inserted {
+            Ok(_) => {}
+            Err(error) if is_taken(&error) => return Err(StoreError::Conflict(Conflict::OrderOffered)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn check_searching(connection: &Connection, order_id: &OrderId) -> StoreResult<()> {
+    let found: Option<(Status, bool)> = connection
+        .prepare_cached("SELECT status, due_at IS NULL FROM orders WHERE order_id = ?")?
+        .query_row([order_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        None => Err(StoreError::NotFound),
+        Some((Status::Searching, false)) => Ok(()),
+        Some(_) => Err(StoreError::Conflict(Conflict::OrderChanged)),
+    }
+}
+
+/// Closes what nobody answered in time, with all that its driver's silence means.
+fn lapse(connection: &Connection, sql: &str, whose: &dyn ToSql, now: Millis) -> StoreResult<()> {
+    for offer_id in ids(connection, sql, &[whose, &now])? {
+        let Some(offer) = fetch(connection, &offer_id)? else { continue };
+        let outcome = OfferOutcome::Expired;
+        close(connection, &offer_id, outcome, now)?;
+        for order_id in &offer.order_ids {
+            refuse(connection, order_id, &offer.driver_id, now)?;
+        }
+        drivers::count(connection, &RecordChange::Answered { driver_id: offer.driver_id, outcome })?;
+    }
+    Ok(())
+}
+
+fn ids(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> StoreResult<Vec<OfferId>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(found)
+}
+
+fn insert_row(connection: &Connection, offer: &Offer) -> StoreResult<()> {
+    let sql = format!("INSERT INTO offers ({OFFER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)");
     let inserted = connection.prepare_cached(&sql)?.execute(params![
         offer.offer_id,
-        offer.order_id,
         offer.driver_id,
         offer.created_at,
         offer.expires_at,
+        offer.pickup_eta_s,
+        offer.score,
         offer.outcome
     ]);
     match inserted {
@@ -55,57 +108,80 @@ pub(super) fn insert(connection: &Connection, offer: &Offer) -> StoreResult<()> 
 /// One offer.
 pub(super) fn fetch(connection: &Connection, offer_id: &OfferId) -> StoreResult<Option<Offer>> {
     let sql = format!("SELECT {OFFER_COLUMNS} FROM offers WHERE offer_id = ?");
-    Ok(connection.prepare_cached(&sql)?.query_row([offer_id], rows::offer).optional()?)
+    let offer = connection.prepare_cached(&sql)?.query_row([offer_id], rows::offer).optional()?;
+    offer.map(|offer| with_orders(connection, offer)).transpose()
 }
 
 /// The offer that waits for a driver's answer.
 pub(super) fn open_for(connection: &Connection, driver_id: &DriverId, now: Millis) -> StoreResult<Option<Offer>> {
     let sql = format!("SELECT {OFFER_COLUMNS} FROM offers WHERE driver_id = ? AND outcome IS NULL AND expires_at >= ?");
-    Ok(connection.prepare_cached(&sql)?.query_row(params![driver_id, now], rows::offer).optional()?)
+    let offer = connection.prepare_cached(&sql)?.query_row(params![driver_id, now], rows::offer).optional()?;
+    offer.map(|offer| with_orders(connection, offer)).transpose()
 }
 
-/// Closes an open offer; `false` when it was closed before.
-pub(super) fn close(connection: &Connection, change: &OfferChange) -> StoreResult<bool> {
+fn with_orders(connection: &Connection, mut offer: Offer) -> StoreResult<Offer> {
+    let sql = "SELECT order_id FROM offer_orders WHERE offer_id = ? ORDER BY position";
+    let mut statement = connection.prepare_cached(sql)?;
+    offer.order_ids = statement.query_map([&offer.offer_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(offer)
+}
+
+/// Closes an open offer for all of its orders; `false` when it was closed before or never made.
+pub(super) fn close(
+    connection: &Connection,
+    offer_id: &OfferId,
+    outcome: OfferOutcome,
+    at: Millis,
+) -> StoreResult<bool> {
     let closed = connection
         .prepare_cached("UPDATE offers SET outcome = ?, closed_at = ? WHERE offer_id = ? AND outcome IS NULL")?
-        .execute(params![change.outcome, change.at, change.offer_id])?;
-    if closed == 0 && fetch(connection, &change.offer_id)?.is_none() {
+        .execute(params![outcome, at, offer_id])?;
+    if closed == 0 {
+        return Ok(false);
+    }
+    connection.prepare_cached("UPDATE offer_orders SET open = 0 WHERE offer_id = ?")?.execute([offer_id])?;
+    Ok(true)
+}
+
+/// Withdraws one offer; `false` when it was closed before.
+pub(super) fn withdraw(connection: &Connection, offer_id: &OfferId, at: Millis) -> StoreResult<bool> {
+    let closed = close(connection, offer_id, OfferOutcome::Withdrawn, at)?;
+    if !closed && fetch(connection, offer_id)?.is_none() {
         return Err(StoreError::NotFound);
     }
-    Ok(closed == 1)
+    Ok(closed)
 }
 
-/// Closes an order's offer as part of a change of that order. It must be open, and where it is accepted it must not have lapsed and must
-/// have been made to the `taker`, if somebody takes the order.
-pub(super) fn settle(
-    connection: &Connection,
-    order_id: &OrderId,
-    change: &OfferChange,
-    taker: Option<&DriverId>,
-) -> StoreResult<()> {
-    let found = fetch(connection, &change.offer_id)?;
-    let open = found.is_some_and(|offer| {
-        let holds = change.at <= offer.expires_at && taker.is_none_or(|driver_id| *driver_id == offer.driver_id);
-        offer.order_id == *order_id && offer.outcome.is_none() && (change.outcome != OfferOutcome::Accepted || holds)
-    });
-    if open && close(connection, change)? { Ok(()) } else { Err(StoreError::Conflict(Conflict::OfferClosed)) }
-}
-
-/// Withdraws what is still open for an order.
-pub(super) fn withdraw_all(connection: &Connection, order_id: &OrderId, now: Millis) -> StoreResult<()> {
-    connection
-        .prepare_cached("UPDATE offers SET outcome = ?, closed_at = ? WHERE order_id = ? AND outcome IS NULL")?
-        .execute(params![OfferOutcome::Withdrawn, now, order_id])?;
+/// Withdraws the offer that is open for an order, with the orders beside it.
+pub(super) fn withdraw_for_order(connection: &Connection, order_id: &OrderId, now: Millis) -> StoreResult<()> {
+    let sql = "SELECT offer_id FROM offer_orders WHERE order_id = ? AND open = 1";
+    for offer_id in ids(connection, sql, &[order_id])? {
+        close(connection, &offer_id, OfferOutcome::Withdrawn, now)?;
+    }
     Ok(())
 }
 
-/// Who has refused an order since a moment, in the order in which they did.
-pub(super) fn refusals(connection: &Connection, order_id: &OrderId, since: Millis) -> StoreResult<Vec<DriverId>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT driver_id FROM offers WHERE order_id = ? AND outcome IN (?, ?) AND closed_at >= ?
-         GROUP BY driver_id ORDER BY min(closed_at), driver_id",
-    )?;
-    let values = params![order_id, OfferOutcome::Declined, OfferOutcome::Expired, since];
-    let drivers = statement.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+/// Withdraws the offer that a driver has open.
+pub(super) fn withdraw_for_driver(connection: &Connection, driver_id: &DriverId, now: Millis) -> StoreResult<()> {
+    let sql = "SELECT offer_id FROM offers WHERE driver_id = ? AND outcome IS NULL";
+    for offer_id in ids(connection, sql, &[driver_id])? {
+        close(connection, &offer_id, OfferOutcome::Withdrawn, now)?;
+    }
+    Ok(())
+}
+
+/// Notes that an order is not offered to a driver again; the first time counts.
+pub(super) fn refuse(connection: &Connection, order_id: &OrderId, driver_id: &DriverId, at: Millis) -> StoreResult<()> {
+    connection
+        .prepare_cached("INSERT INTO order_refusals (order_id, driver_id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?
+        .execute(params![order_id, driver_id, at])?;
+    Ok(())
+}
+
+/// To whom an order is not offered again, in the sequence in which that came about.
+pub(super) fn refusals(connection: &Connection, order_id: &OrderId) -> StoreResult<Vec<DriverId>> {
+    let sql = "SELECT driver_id FROM order_refusals WHERE order_id = ? ORDER BY at, driver_id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let drivers = statement.query_map([order_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(drivers)
 }

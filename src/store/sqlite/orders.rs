@@ -8,6 +8,8 @@ use super::rows;
 use super::rows::EVENT_COLUMNS;
 use super::rows::ORDER_CHANGING;
 use super::rows::ORDER_LASTING;
+use crate::domain::dispatch::Commit;
+use crate::domain::dispatch::Offer;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
@@ -18,9 +20,6 @@ use crate::domain::time::Millis;
 use crate::store::Answer;
 use crate::store::Claim;
 use crate::store::Conflict;
-use crate::store::Offer;
-use crate::store::OfferChange;
-use crate::store::OrderCommit;
 use crate::store::OrderStore;
 use crate::store::OrdersOf;
 use crate::store::OrdersPage;
@@ -70,12 +69,20 @@ impl OrderStore for SqliteStore {
     }
 
     fn order_fetch(&self, order_id: OrderId) -> StoreFuture<'_, Option<Order>> {
+        self.read(move |connection| fetch(connection, &order_id))
+    }
+
+    fn orders_fetch(&self, order_ids: Vec<OrderId>) -> StoreFuture<'_, Vec<Order>> {
         self.read(move |connection| {
-            Ok(connection.prepare_cached(&FETCH)?.query_row([&order_id], rows::order).optional()?)
+            let mut orders = Vec::with_capacity(order_ids.len());
+            for order_id in &order_ids {
+                orders.extend(fetch(connection, order_id)?);
+            }
+            Ok(orders)
         })
     }
 
-    fn order_commit(&self, commit: OrderCommit) -> StoreFuture<'_, ()> {
+    fn order_commit(&self, commit: Commit) -> StoreFuture<'_, ()> {
         self.write(move |connection| commit::apply(connection, &commit))
     }
 
@@ -125,12 +132,12 @@ impl OrderStore for SqliteStore {
         self.read(move |connection| offers::fetch(connection, &offer_id))
     }
 
-    fn offer_close(&self, change: OfferChange) -> StoreFuture<'_, bool> {
-        self.write(move |connection| offers::close(connection, &change))
+    fn offer_withdraw(&self, offer_id: OfferId, at: Millis) -> StoreFuture<'_, bool> {
+        self.write(move |connection| offers::withdraw(connection, &offer_id, at))
     }
 
-    fn offer_refusals(&self, order_id: OrderId, since: Millis) -> StoreFuture<'_, Vec<DriverId>> {
-        self.read(move |connection| offers::refusals(connection, &order_id, since))
+    fn order_refusals(&self, order_id: OrderId) -> StoreFuture<'_, Vec<DriverId>> {
+        self.read(move |connection| offers::refusals(connection, &order_id))
     }
 
     fn keys_expire(&self, before: Millis) -> StoreFuture<'_, u64> {
@@ -145,6 +152,10 @@ impl OrderStore for SqliteStore {
             }
         })
     }
+}
+
+fn fetch(connection: &Connection, order_id: &OrderId) -> StoreResult<Option<Order>> {
+    Ok(connection.prepare_cached(&FETCH)?.query_row([order_id], rows::order).optional()?)
 }
 
 /// Stores a new order; one whose id is taken is somebody else's change.
