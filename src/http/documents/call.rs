@@ -81,6 +81,16 @@ pub fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
+/// A PUT.
+pub fn put(path: &'static str, id: &'static str, summary: &'static str) -> Call {
+    Call::new("put", path, id, summary)
+}
+
+/// A DELETE.
+pub fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Call {
+    Call::new("delete", path, id, summary)
+}
+
 impl Call {
     /// A call that says nothing of answers yet.
     pub fn new(method: &'static str, path: impl Into<String>, id: impl Into<String>, summary: &'static str) -> Self {

@@ -14,6 +14,7 @@ use crate::protocol::inbound::Subscribe;
 use crate::protocol::inbound::Unsubscribe;
 use crate::protocol::inbound::WatchArea;
 use crate::protocol::outbound::Ack;
+use crate::protocol::outbound::AlertOut;
 use crate::protocol::outbound::FixNotice;
 use crate::protocol::outbound::LocationFrame;
 use crate::protocol::outbound::LocationGone;
@@ -170,6 +171,13 @@ pub fn said() -> Vec<Message> {
             "There is no position any more.",
         ),
         message(OPERATOR, "snapshot", "snapshot", of::<Scene>, "All of the area. In place of everything before."),
+        message(
+            OPERATOR,
+            "alert",
+            "alert",
+            of::<AlertOut>,
+            "Something to look at, wherever it is. Sent to every socket that watches an area.",
+        ),
         message(OPERATOR, "delta", "delta", of::<Scene>, "What is inside and changed, and ids of what left; at 2 Hz."),
     ]
 }

@@ -74,7 +74,8 @@ impl Command<'_> {
         commit.leave(order, &change.order);
         commit.changes.push(change);
         if matches!(by, By::Operator(_)) {
-            commit.audit = Some(self.audit(by, step.event(), order, order.driver_id.clone()));
+            let act = if *step == Step::Cancel { "cancel" } else { step.event() };
+            commit.audit = Some(self.audit(by, act, order, order.driver_id.clone()));
         }
         Ok(commit)
     }

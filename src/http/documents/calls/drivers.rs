@@ -4,13 +4,17 @@ use crate::actors::driver::Reported;
 use crate::http::documents::call::Call;
 use crate::http::documents::call::get;
 use crate::http::documents::call::post;
+use crate::http::documents::call::put;
 use crate::http::documents::call::schema_of;
 use crate::http::drivers::NearbyDrivers;
 use crate::http::drivers::NearbyQuery;
 use crate::http::drivers::RoutePage;
 use crate::http::drivers::RouteQuery;
 use crate::http::drivers::StatusAnswer;
+use crate::http::profiles::OffersAnswer;
 use crate::limits::BATCH_MAX_FIXES;
+use crate::protocol::driver::DriverOut;
+use crate::protocol::driver::ProfileIn;
 use crate::protocol::fix::FixIn;
 use crate::protocol::identity::Role;
 use crate::protocol::inbound::ShiftChange;
@@ -20,12 +24,18 @@ use schemars::Schema;
 use schemars::SchemaGenerator;
 use schemars::json_schema;
 
+const IN_CHARGE: &[Role] = &[Role::Operator, Role::Admin, Role::Service];
 /// Why a single fix is refused.
 const FIX_CODES: &[Code] = &[Code::OutOfRange, Code::Malformed, Code::BadTime, Code::Duplicate];
 
 /// The calls.
 pub fn calls() -> Vec<Call> {
-    let calls = vec![
+    let calls = tracking().into_iter().chain(people());
+    calls.map(|call| call.tag("drivers")).collect()
+}
+
+fn tracking() -> Vec<Call> {
+    vec![
         post("/api/v1/drivers/{id}/location", "reportLocation", "Report one fix or a batch of up to 500")
             .about("Answered once all that was accepted is durably stored. A single bad fix is 422 with the fix's code; bad ones of a batch are listed in `rejected`. Never a takeover of a socket.")
             .roles(&[Role::Driver, Role::Service])
@@ -52,14 +62,33 @@ pub fn calls() -> Vec<Call> {
                 vec![("application/json", Some(schema_of::<RoutePage>)), ("application/geo+json", Some(track_feature))],
             )
             .refuses(&[Code::NotFound, Code::NotAvailable]),
+    ]
+}
+
+fn people() -> Vec<Call> {
+    vec![
+        put("/api/v1/drivers/{id}", "setDriver", "Set what a driver brings")
+            .about("The whole profile anew, of a driver known or new: what is left out is unset, but for `share_location`. Written to the audit trail.")
+            .roles(IN_CHARGE)
+            .body(schema_of::<ProfileIn>)
+            .answers::<DriverOut>(200, "The driver after it.")
+            .refuses(&[Code::NotFound, Code::Conflict]),
+        get("/api/v1/drivers/{id}", "driver", "What a driver brings, and how they did")
+            .about("404 for a driver of whom nothing but positions is known.")
+            .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
+            .answers::<DriverOut>(200, "The driver.")
+            .refuses(&[Code::NotFound]),
+        get("/api/v1/drivers/{id}/offers", "driverOffers", "The offers that wait for a driver's answer")
+            .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
+            .answers::<OffersAnswer>(200, "The open ones.")
+            .refuses(&[Code::NotFound]),
         post("/api/v1/drivers/{id}/status", "setDriverStatus", "What a driver wants to be")
-            .about("`available` needs `share_location: true` given once, else 409 `consent_needed`.")
+            .about("`available` needs `share_location: true` given once, else 409 `consent_needed`. Written to the audit trail when an operator does it.")
             .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
             .body(schema_of::<ShiftChange>)
             .answers::<StatusAnswer>(200, "The status now seen outside.")
             .refuses(&[Code::NotFound, Code::ConsentNeeded, Code::Conflict]),
-    ];
-    calls.into_iter().map(|call| call.tag("drivers")).collect()
+    ]
 }
 
 fn fixes(generator: &mut SchemaGenerator) -> Schema {

@@ -1,6 +1,7 @@
 //! Every call that the node answers, group by group. A test holds this table against the route table.
 
 mod drivers;
+mod feed;
 mod later;
 mod node;
 mod orders;
@@ -11,9 +12,10 @@ pub use later::LATER;
 
 /// Groups with a word on each, in the order they are shown.
 pub const TAGS: &[(&str, &str)] = &[
-    ("drivers", "Fixes in, positions and tracks out, shifts."),
+    ("drivers", "Fixes in, positions and tracks out, shifts, profiles."),
     ("orders", "Placing, reading and steering orders."),
     ("offers", "A driver's answers over HTTP: twins of the socket messages."),
+    ("feed", "What other systems are told, what was done by hand, what was given up."),
     ("sockets", "The WebSocket doors; `asyncapi.yaml` tells the messages."),
     ("node", "How the node is doing."),
     ("map", "The bundled city's map tiles."),
@@ -22,7 +24,7 @@ pub const TAGS: &[(&str, &str)] = &[
 
 /// Every call of the route table that is built.
 pub fn built() -> Vec<Call> {
-    [drivers::calls(), orders::calls(), sockets::calls(), node::calls()].into_iter().flatten().collect()
+    [drivers::calls(), orders::calls(), feed::calls(), sockets::calls(), node::calls()].into_iter().flatten().collect()
 }
 
 /// Every call, those that are not built yet too.

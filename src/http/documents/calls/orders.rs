@@ -45,7 +45,7 @@ pub fn calls() -> Vec<Call> {
 fn reading() -> Vec<Call> {
     vec![
         post("/api/v1/orders", "placeOrder", "Place an order")
-            .about("Service and operator name the `customer_id`. `scheduled_for`, `vehicle` and `quote_id` answer 422 `not_available` for now.")
+            .about("Service and operator name the `customer_id`. `scheduled_for` and `quote_id` answer 422 `not_available` for now.")
             .roles(CUSTOMERS)
             .headers(NEW_ORDER_HEADERS)
             .body(schema_of::<NewOrder>)
@@ -95,12 +95,14 @@ fn steering() -> Vec<Call> {
             .answers::<OrderOut>(200, "The order after it.")
             .refuses(STEP),
         post("/api/v1/orders/{id}/assign", "assignOrder", "Give an order to a driver at once, without an offer")
+            .about("One that another driver has not picked up yet is taken from them. Written to the audit trail.")
             .roles(OPERATORS)
             .body(schema_of::<AssignBody>)
             .answers::<OrderOut>(200, "Assigned.")
             .refuses(STEP)
             .refuses(&[Code::DriverBusy, Code::DriverUnavailable, Code::UnknownDriver]),
         post("/api/v1/orders/{id}/unassign", "unassignOrder", "Take the driver off an order")
+            .about("Before it is picked up. It looks for a driver again, but not for this one. Written to the audit trail.")
             .roles(OPERATORS)
             .answers::<OrderOut>(200, "Searching again.")
             .refuses(STEP),
@@ -110,11 +112,13 @@ fn steering() -> Vec<Call> {
 fn offers() -> Vec<Call> {
     vec![
         post("/api/v1/orders/{id}/offers/{offer_id}/accept", "acceptOffer", "Accept an offer")
+            .about("All orders of the offer, by the path of any of them.")
             .roles(&[Role::Driver, Role::Service])
             .answers::<OrderOut>(200, "The order is the driver's.")
             .refuses(OFFER)
             .refuses(&[Code::IllegalTransition, Code::DriverBusy, Code::DriverUnavailable, Code::UnknownDriver]),
         post("/api/v1/orders/{id}/offers/{offer_id}/decline", "declineOffer", "Decline an offer")
+            .about("All orders of the offer, by the path of any of them: they are offered to somebody else, at a higher version.")
             .roles(&[Role::Driver, Role::Service])
             .answers::<OfferDeclined>(200, "Declined.")
             .refuses(OFFER),
