@@ -26,6 +26,19 @@ Examples:
 
 Settings come from flags, BEELINE_* variables and a TOML file (--config), in this order.";
 
+const DEAD_LETTERS_HELP: &str = "\
+An order for which no driver was found, try after try, stops looking and lies in queue `orders` until a person has seen \
+to it.
+
+Examples:
+  export BEELINE_TOKEN=$(beeline token --role operator --subject me)
+  beeline dead-letters list --queue orders --url http://127.0.0.1:8080
+  beeline dead-letters replay --queue orders --url http://127.0.0.1:8080 0190a0c2-...
+  beeline dead-letters purge --queue orders --url http://127.0.0.1:8080 --all
+
+Ends with 0 when all of it was done, 1 when some of it was not (each with its reason on standard error), 2 when the \
+command line asks for nothing that can be done.";
+
 #[derive(Debug, Parser)]
 #[command(name = "beeline", version, about = "The real-time core of a delivery, courier or ride fleet in one binary.")]
 #[command(after_help = EXAMPLES)]
@@ -72,7 +85,8 @@ pub(super) enum Command {
         #[command(flatten)]
         server: ServerArgs,
     },
-    /// What failed for good: list it, try it again, or throw it away (not available yet).
+    /// What a node has given up: list it, try it again, or give it up for good.
+    #[command(after_help = DEAD_LETTERS_HELP)]
     DeadLetters(DeadLettersArgs),
     /// Play published dispatch problems in simulated time and print the published measures.
     #[command(subcommand)]
@@ -193,29 +207,79 @@ pub(super) struct TokenArgs {
     pub(super) config: Option<PathBuf>,
 }
 
-/// Which dead letters.
+/// Which dead letters, and what to do with them.
 #[derive(Debug, Args)]
 pub(super) struct DeadLettersArgs {
     /// What to do with them.
     #[arg(value_enum)]
-    _action: DeadLettersAction,
-    /// Which queue.
-    #[arg(long = "queue", value_enum)]
-    _queue: Queue,
+    pub(super) action: DeadLettersAction,
+    /// Those to replay or purge, by the ids that `list` shows.
+    #[arg(value_name = "ID", conflicts_with = "all")]
+    pub(super) ids: Vec<String>,
+    /// Replay or purge the whole queue.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Which queue: orders for which no driver was found, or fixes (always empty for now).
+    #[arg(long, value_enum)]
+    pub(super) queue: Queue,
     /// The node, such as http://127.0.0.1:8080.
-    #[arg(long = "url")]
-    _url: String,
+    #[arg(long)]
+    pub(super) url: String,
+    /// An operator's token; the variable keeps it out of the list of processes.
+    #[arg(long, value_name = "JWT", env = "BEELINE_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+    /// File with the server's secret, to sign a token in place of one given.
+    #[arg(long, value_name = "FILE")]
+    pub(super) secret_file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DeadLettersAction {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DeadLettersAction {
+    /// Show the queue, oldest first.
     List,
+    /// Try again: the orders look for a driver once more.
     Replay,
+    /// Give up for good: the orders fail.
     Purge,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Queue {
+impl DeadLettersAction {
+    /// As it is typed.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Replay => "replay",
+            Self::Purge => "purge",
+        }
+    }
+
+    /// What was done, at the beginning of a line.
+    pub(super) fn past(self) -> &'static str {
+        match self {
+            Self::List => "Listed",
+            Self::Replay => "Replayed",
+            Self::Purge => "Purged",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Queue {
+    /// Orders for which no driver was found.
     Orders,
+    /// Fixes; always empty for now.
     Fixes,
+}
+
+impl Queue {
+    /// As the contract calls it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Fixes => "fixes",
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! command line cannot be understood or asks for what is not built yet.
 
 mod args;
+mod dead_letters;
 mod evaluate;
 mod token;
 
@@ -21,6 +22,7 @@ use crate::telemetry;
 use crate::telemetry::Metrics;
 use args::Cli;
 use args::Command;
+use args::DeadLettersArgs;
 use args::ServerArgs;
 use clap::Parser;
 use std::io::Write;
@@ -52,6 +54,12 @@ enum Failure {
     /// In the contract, but not built.
     #[error("beeline: {0} is not available yet")]
     NotAvailable(&'static str),
+    /// Understood, but it asks for nothing that can be done.
+    #[error("beeline: {0}")]
+    Usage(String),
+    /// Done in part; a reason each for the rest.
+    #[error("{}", .0.join("\n"))]
+    InPart(Vec<String>),
     /// Anything else.
     #[error("beeline: {0:#}")]
     Failed(#[from] anyhow::Error),
@@ -60,8 +68,8 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Failure::NotAvailable(_) => ExitCode::from(2),
-            Failure::Config(_) | Failure::Failed(_) => ExitCode::FAILURE,
+            Failure::NotAvailable(_) | Failure::Usage(_) => ExitCode::from(2),
+            Failure::Config(_) | Failure::InPart(_) | Failure::Failed(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -88,7 +96,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::CheckConfig(args) => check_config(&args),
         Command::PrintConfig { markdown: true, .. } => show(&print::as_markdown()),
         Command::PrintConfig { server, .. } => show(&print::as_text(&Settings::resolve(&server.sources())?)),
-        Command::DeadLetters(_) => Err(Failure::NotAvailable("dead-letters")),
+        Command::DeadLetters(args) => dead_letters(&args),
         Command::Evaluate(command) => show(&evaluate::run(command)?),
     }
 }
@@ -141,6 +149,12 @@ fn simulate(args: SimulateArgs) -> Result<(), Failure> {
         ..SimulateOptions::default()
     };
     Ok(node::simulate(options, args.json)?)
+}
+
+fn dead_letters(args: &DeadLettersArgs) -> Result<(), Failure> {
+    let outcome = dead_letters::run(args)?;
+    show(&outcome.text)?;
+    if outcome.failures.is_empty() { Ok(()) } else { Err(Failure::InPart(outcome.failures)) }
 }
 
 /// Everything `serve` would refuse: settings and the keys they name.

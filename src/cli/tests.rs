@@ -36,6 +36,8 @@ fn every_command_of_the_contract_is_understood() {
         "beeline dead-letters list --queue orders --url http://x",
         "beeline dead-letters replay --queue fixes --url http://x",
         "beeline dead-letters purge --queue fixes --url http://x",
+        "beeline dead-letters replay --queue orders --url http://x --token t 0190-a 0190-b --json",
+        "beeline dead-letters purge --queue orders --url http://x --secret-file f --all",
         "beeline evaluate mdrp a b",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
@@ -48,6 +50,8 @@ fn every_command_of_the_contract_is_understood() {
         "beeline token --role ops --subject x",
         "beeline token --role driver",
         "beeline dead-letters list --queue other --url http://x",
+        "beeline dead-letters list --url http://x",
+        "beeline dead-letters purge --queue orders --url http://x --all 0190-a",
         "beeline evaluate mdrp",
     ] {
         assert!(parse(line).is_err(), "{line}");
@@ -68,11 +72,24 @@ fn every_setting_but_a_secret_has_its_flag() {
 
 #[test]
 fn what_is_not_built_ends_with_two_and_says_so() {
-    for line in
-        ["beeline demo --compare", "beeline dead-letters list --queue orders --url http://x", "beeline evaluate mdrp a"]
-    {
+    for line in ["beeline demo --compare"] {
         let failure = dispatch(parse(line).unwrap()).unwrap_err();
         assert!(failure.to_string().ends_with("is not available yet"), "{failure}");
+        assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)));
+    }
+}
+
+#[test]
+fn dead_letters_without_a_target_or_a_token_end_with_two() {
+    for (line, why) in [
+        ("beeline dead-letters replay --queue orders --url http://x --token t", "--all"),
+        ("beeline dead-letters purge --queue orders --url http://x --token t", "--all"),
+        ("beeline dead-letters list --queue orders --url http://x --token t an-id", "whole queue"),
+        ("beeline dead-letters list --queue orders --url localhost --token t", "--url"),
+        ("beeline dead-letters list --queue orders --url http://x", "BEELINE_TOKEN"),
+    ] {
+        let failure = dispatch(parse(line).unwrap()).unwrap_err();
+        assert!(failure.to_string().contains(why), "{line}: {failure}");
         assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)));
     }
 }
