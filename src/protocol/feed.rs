@@ -10,11 +10,9 @@ use crate::protocol::schema;
 use crate::protocol::time::to_rfc3339;
 use serde::Serialize;
 
-/// A published event. Delivered at least once to whoever reads on from the last cursor they have dealt with; duplicates and stale ones are told apart by
-/// (`order_id`, `version`, `event_type`).
+/// What every published event says.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
-#[schemars(rename = "PublishedEvent")]
-pub struct PublishedOut {
+pub struct EventHead {
     /// Its place in the feed: read on with `after`.
     #[schemars(with = "schema::Cursor")]
     pub cursor: String,
@@ -33,17 +31,18 @@ pub struct PublishedOut {
     pub version: i64,
     /// The same for all events of one order's way to a driver.
     pub correlation_id: String,
-    /// What happened, by `event_type`.
-    #[serde(flatten)]
-    pub what: Happened,
 }
 
-/// The fields that each kind of event has of its own.
+/// A published event, all of its fields side by side. At least once to whoever reads on from the last cursor they have dealt with; duplicates and stale
+/// ones are told apart by (`order_id`, `version`, `event_type`).
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event_type")]
-pub enum Happened {
+#[schemars(rename = "PublishedEvent")]
+pub enum PublishedOut {
     /// A driver is looked for, for the first time or again.
     AssignmentRequested {
+        #[serde(flatten)]
+        head: EventHead,
         /// Where the goods are.
         pickup: PlaceOut,
         /// Where they go.
@@ -59,6 +58,8 @@ pub enum Happened {
     },
     /// A driver has taken the order, or was given it.
     DriverAssigned {
+        #[serde(flatten)]
+        head: EventHead,
         /// Who.
         #[schemars(with = "schema::Id")]
         driver_id: String,
@@ -71,6 +72,8 @@ pub enum Happened {
     },
     /// An offer came to nothing, a driver was lost, or nobody was found.
     AssignmentFailed {
+        #[serde(flatten)]
+        head: EventHead,
         /// `declined`, `expired`, `driver_lost`, `no_progress`, `handed_back`, `unassigned`, `no_driver` or `gave_up`.
         reason: String,
         /// When the search goes on; null when it does not.
@@ -78,11 +81,23 @@ pub enum Happened {
     },
 }
 
-impl From<&PublishedKind> for Happened {
-    fn from(kind: &PublishedKind) -> Self {
-        match kind {
+impl PublishedOut {
+    /// An event at its place in the feed.
+    #[must_use]
+    pub fn new(cursor: i64, event: &Published) -> Self {
+        let head = EventHead {
+            cursor: cursor.to_string(),
+            event_id: event.event_id.to_string(),
+            occurred_at: to_rfc3339(event.occurred_at),
+            order_id: event.order_id.to_string(),
+            geo_key: event.geo_key.clone(),
+            version: event.version,
+            correlation_id: event.correlation_id.clone(),
+        };
+        match &event.kind {
             PublishedKind::Requested { pickup, dropoff, prep_total, prep_remaining, items, priority } => {
                 Self::AssignmentRequested {
+                    head,
                     pickup: pickup.into(),
                     dropoff: dropoff.into(),
                     prep_total: *prep_total,
@@ -93,6 +108,7 @@ impl From<&PublishedKind> for Happened {
             }
             PublishedKind::Assigned { driver_id, pickup_eta_s, dropoff_eta_s, assignment_score } => {
                 Self::DriverAssigned {
+                    head,
                     driver_id: driver_id.to_string(),
                     pickup_eta_s: *pickup_eta_s,
                     dropoff_eta_s: *dropoff_eta_s,
@@ -100,25 +116,8 @@ impl From<&PublishedKind> for Happened {
                 }
             }
             PublishedKind::Failed { reason, retry_after_seconds } => {
-                Self::AssignmentFailed { reason: reason.clone(), retry_after_seconds: *retry_after_seconds }
+                Self::AssignmentFailed { head, reason: reason.clone(), retry_after_seconds: *retry_after_seconds }
             }
-        }
-    }
-}
-
-impl PublishedOut {
-    /// An event at its place in the feed.
-    #[must_use]
-    pub fn new(cursor: i64, event: &Published) -> Self {
-        Self {
-            cursor: cursor.to_string(),
-            event_id: event.event_id.to_string(),
-            occurred_at: to_rfc3339(event.occurred_at),
-            order_id: event.order_id.to_string(),
-            geo_key: event.geo_key.clone(),
-            version: event.version,
-            correlation_id: event.correlation_id.clone(),
-            what: (&event.kind).into(),
         }
     }
 }
