@@ -47,7 +47,7 @@ pub async fn an_order_is_offered_to_one_driver_at_a_time(store: &Store) {
     let second = offer_of_all(&[alone.clone(), shared.clone()], &driver_id(), first.expires_at);
     assert_eq!(store.orders.offer_insert(second.clone()).await, conflict(Conflict::OrderOffered));
     assert_eq!(store.orders.offer_fetch(second.offer_id.clone()).await, Ok(None));
-    offered(store, &[alone.clone()], &driver_id()).await;
+    offered(store, std::slice::from_ref(&alone), &driver_id()).await;
     store.orders.offer_withdraw(first.offer_id, T0).await.unwrap();
     let third = offer_of(&shared, &second.driver_id, T0);
     assert_eq!(store.orders.offer_insert(third).await, Ok(()));
@@ -63,7 +63,7 @@ pub async fn a_lapsed_offer_makes_room_for_its_driver(store: &Store) {
     let state = store.drivers.driver_load(driver.driver_id.clone(), second.created_at).await.unwrap();
     assert_eq!((state.offer, state.driver.unwrap().record.lapsed), (Some(second), 1));
     for order_id in &first.order_ids {
-        assert_eq!(refusals(store, order_id).await, [driver.driver_id.clone()]);
+        assert_eq!(refusals(store, order_id).await, std::slice::from_ref(&driver.driver_id));
     }
 }
 
@@ -74,7 +74,7 @@ pub async fn a_lapsed_offer_makes_room_for_its_orders(store: &Store) {
     let second = offer_of(&orders[1], &driver_id(), first.expires_at + 1);
     store.orders.offer_insert(second).await.unwrap();
     assert_eq!(outcome(store, &first).await, Some(OfferOutcome::Expired));
-    assert_eq!(refusals(store, &orders[0].order_id).await, [driver.driver_id.clone()]);
+    assert_eq!(refusals(store, &orders[0].order_id).await, std::slice::from_ref(&driver.driver_id));
     assert_eq!(fetched(store, &driver.driver_id).await.record.lapsed, 1);
 }
 
