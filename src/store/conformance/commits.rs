@@ -143,15 +143,14 @@ pub async fn a_reassignment_is_one_commit(store: &Store) {
     assert_eq!(told.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["released", "assigned"]);
 }
 
-pub async fn a_driver_leaves_one_assignment_for_another_in_one_commit(store: &Store) {
+pub async fn the_end_of_an_assignment_counts_as_a_change_of_the_driver(store: &Store) {
     let driver = available_driver(store).await;
-    let cancelled = leave(&carried_by(store, &driver).await, &Step::Cancel);
-    let mut commit = assign(&searching(store).await, &fetched(store, &driver.driver_id).await);
-    let next = after(&commit);
-    commit.changes.extend(cancelled.changes);
-    commit.assignments.extend(cancelled.assignments);
-    assert_eq!(store.orders.order_commit(commit).await, Ok(()));
-    assert_eq!(carried(store, &driver).await, [next]);
+    let order = carried_by(store, &driver).await;
+    let busy = fetched(store, &driver.driver_id).await;
+    store.orders.order_commit(leave(&order, &Step::Cancel)).await.unwrap();
+    assert_eq!(fetched(store, &driver.driver_id).await.version, busy.version + 1);
+    let decided_before = assign(&searching(store).await, &busy);
+    assert_eq!(store.orders.order_commit(decided_before).await, conflict(Conflict::DriverChanged));
 }
 
 pub async fn leaving_an_unknown_assignment_is_refused(store: &Store) {

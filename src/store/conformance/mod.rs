@@ -63,7 +63,7 @@ macro_rules! conformance {
             commits: a_stale_commit_changes_nothing, an_order_nobody_knows_is_not_found, numbers_out_of_step_are_refused,
                 a_commit_of_nothing_is_refused, an_assignment_of_nothing_is_refused, a_driver_must_exist, a_driver_must_be_available,
                 a_driver_must_be_as_they_were_seen, a_driver_takes_one_assignment, beginning_counts_as_a_change_of_the_driver,
-                the_last_order_ends_the_assignment, a_reassignment_is_one_commit, a_driver_leaves_one_assignment_for_another_in_one_commit,
+                the_last_order_ends_the_assignment, a_reassignment_is_one_commit, the_end_of_an_assignment_counts_as_a_change_of_the_driver,
                 the_first_obstacle_is_the_one_told, leaving_an_unknown_assignment_is_refused;
             bundles: accepting_closes_the_offer, a_lapsed_offer_cannot_be_accepted, an_offer_of_another_order_is_closed_to_this_one,
                 an_offer_made_to_another_driver_is_closed_to_this_one, several_orders_are_accepted_at_once,
