@@ -119,6 +119,7 @@ impl Actor for Cell {
     }
 
     fn stopped(&mut self, ctx: &mut Context<Self>) {
+        self.world.demand.put(self.id, Vec::new());
         self.world.directory.remove_cell(self.id, &ctx.address());
     }
 }
