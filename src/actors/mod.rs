@@ -4,6 +4,7 @@
 
 pub mod board;
 pub mod cell;
+pub mod demand;
 pub mod desk;
 pub mod directory;
 pub mod driver;

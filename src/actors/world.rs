@@ -3,6 +3,7 @@
 use crate::actors::board::Alert;
 use crate::actors::board::Board;
 use crate::actors::cell::Cell;
+use crate::actors::demand::Demand;
 use crate::actors::directory::Directory;
 use crate::actors::directory::NotReady;
 use crate::actors::driver::DriverActor;
@@ -70,6 +71,8 @@ pub struct World {
     pub live: LiveIndex,
     /// Where every actor lives.
     pub directory: Directory,
+    /// What waits for a decision, by cell.
+    pub demand: Demand,
     /// When those who carry something will be free, and where.
     pub engagements: Engagements,
     /// Who may see whom.
@@ -95,6 +98,7 @@ impl World {
             store,
             live: LiveIndex::default(),
             directory: Directory::default(),
+            demand: Demand::default(),
             engagements: Engagements::default(),
             watches: WatchRegistry::default(),
             metrics,

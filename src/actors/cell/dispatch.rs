@@ -7,10 +7,12 @@ use crate::actors::driver::DriverActor;
 use crate::actors::driver::MakeOffer;
 use crate::actors::driver::ReloadDriver;
 use crate::actors::live::LiveDriver;
+use crate::actors::live::Nearby;
 use crate::actors::mailbox::ask;
 use crate::actors::mailbox::tell;
 use crate::actors::world::World;
 use crate::clock;
+use crate::domain::cell::CellId;
 use crate::domain::dispatch::Offer;
 use crate::domain::dispatch::Policy;
 use crate::domain::dispatch::Want;
@@ -25,12 +27,12 @@ use crate::domain::matching::OpenOrder;
 use crate::domain::matching::Pairing;
 use crate::domain::matching::Plan;
 use crate::domain::matching::Record;
+use crate::domain::matching::Surroundings;
 use crate::domain::matching::Tuning;
-use crate::domain::matching::View;
 use crate::domain::matching::WaitReason;
 use crate::domain::order::Order;
 use crate::domain::time::Millis;
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::CELL_DRIVERS_MAX;
 use crate::protocol::outbound::OfferOut;
 use crate::protocol::outbound::encode;
 use crate::protocol::time::to_rfc3339;
@@ -43,7 +45,6 @@ use actix::Message;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use bytestring::ByteString;
-use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,18 +92,46 @@ impl Cell {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        if self.book.is_empty() {
+        if self.deciding {
             return;
         }
         let now = clock::now();
         let wants = self.book.begin_tick(now);
         if wants.is_empty() {
+            self.world.demand.put(self.id, Vec::new());
+        }
+        if self.book.is_empty() {
+            return;
+        }
+        if wants.is_empty() {
             self.tick_soon(ctx, TICK);
             return;
         }
-        let began = Instant::now();
-        let plan = self.decide(wants, now);
-        self.world.metrics.dispatch.decision.observe(began.elapsed());
+        self.deciding = true;
+        let scene = self.scene(wants, now);
+        let work = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            (scene.decide(), began.elapsed())
+        });
+        let done = wrap_future::<_, Self>(work).map(move |decided, cell, ctx| {
+            cell.deciding = false;
+            match decided {
+                Ok((plan, took)) => {
+                    cell.world.metrics.dispatch.decision.observe(took);
+                    cell.carry_out(plan, ctx);
+                }
+                Err(error) => {
+                    tracing::error!(%error, cell = %cell.id, "a decision came to nothing");
+                    cell.tick_soon(ctx, CALM_TICK);
+                }
+            }
+        });
+        ctx.spawn(done);
+    }
+
+    /// Makes the offers of a decision. What has changed while it was made is seen by the book and the drivers.
+    fn carry_out(&mut self, plan: Plan, ctx: &mut Context<Self>) {
+        let now = clock::now();
         for given_up in self.book.end_tick(&plan.waits, now, clock::jitter) {
             let world = self.world.clone();
             actix::spawn(async move { desk::park(&world, given_up.order_id, given_up.tries).await });
@@ -116,21 +145,17 @@ impl Cell {
         self.tick_soon(ctx, if is_calm { CALM_TICK } else { TICK });
     }
 
-    fn decide(&self, wants: Vec<Want>, now: Millis) -> Plan {
-        let mut drivers: HashMap<DriverId, Candidate<Position>> = HashMap::new();
-        for want in &wants {
-            gather(&self.world, want, now, &mut drivers);
-        }
-        let Some(centre) = wants.first().map(|want| want.order.pickup) else { return Plan::default() };
-        let orders: Vec<OpenOrder<Position>> = wants.into_iter().map(|want| want.order).collect();
-        let mut drivers: Vec<Candidate<Position>> = drivers.into_values().collect();
-        drivers.sort_unstable_by(|a, b| a.driver_id.cmp(&b.driver_id));
-        let tuning = Tuning { radius_m: self.world.tuning.match_radius_m, ..Tuning::default() };
-        let view = View { now, orders: &orders, drivers: &drivers };
-        match self.world.tuning.policy {
-            Policy::Optimal => matching::decide(&view, &Town::around(centre), &tuning),
-            Policy::Nearest => matching::nearest(&view, &Town::around(centre), &tuning),
-        }
+    fn scene(&self, wants: Vec<Want>, now: Millis) -> Scene {
+        let world = &self.world;
+        let radius_m = wants.iter().map(|want| want.radius_m).fold(0.0, f64::max);
+        let own: Vec<OpenOrder<Position>> = wants.into_iter().map(|want| want.order).collect();
+        world.demand.put(self.id, own.clone());
+        let centre = self.id.centre().or_else(|| own.first().map(|order| order.pickup));
+        let (foreign, drivers) = centre.map_or_else(Default::default, |centre| {
+            (world.demand.around(self.id, centre, 2.0 * radius_m), candidates(world, self.id, centre, radius_m, now))
+        });
+        let tuning = Tuning { radius_m: world.tuning.match_radius_m, ..Tuning::default() };
+        Scene { now, centre, around: Surroundings { own, foreign, drivers }, tuning, policy: world.tuning.policy }
     }
 
     fn offer(&mut self, pairing: Pairing, now: Millis, ctx: &mut Context<Self>) {
@@ -170,6 +195,27 @@ impl Cell {
     }
 }
 
+/// All that a decision is made from. It is made beside the workers: their sockets do not wait for it.
+struct Scene {
+    now: Millis,
+    centre: Option<Position>,
+    around: Surroundings<Position>,
+    tuning: Tuning,
+    policy: Policy,
+}
+
+impl Scene {
+    fn decide(self) -> Plan {
+        let Some(centre) = self.centre else { return Plan::default() };
+        let town = Town::around(centre);
+        let view = self.around.narrow(self.now, &town, &self.tuning);
+        match self.policy {
+            Policy::Optimal => matching::decide(&view.at(self.now), &town, &self.tuning),
+            Policy::Nearest => matching::nearest(&view.at(self.now), &town, &self.tuning),
+        }
+    }
+}
+
 /// Asks a driver; whether the offer may now be waiting for their answer. When the driver's actor dies over it, the offer is taken back.
 async fn ask_driver(world: Arc<World>, driver: Addr<DriverActor>, offer: Offer, frame: ByteString) -> bool {
     let (offer_id, driver_id) = (offer.offer_id.clone(), offer.driver_id.clone());
@@ -189,39 +235,41 @@ async fn ask_driver(world: Arc<World>, driver: Addr<DriverActor>, offer: Offer, 
     }
 }
 
-/// Adds the drivers near an order's pickup who are free or will be soon, as many as are weighed for one order.
-fn gather(world: &World, want: &Want, now: Millis, into: &mut HashMap<DriverId, Candidate<Position>>) {
-    let pickup = want.order.pickup;
+/// The drivers around a cell who are free or will be soon, the nearest first. Its own orders lie so close together that who is near one is near all.
+fn candidates(world: &World, cell: CellId, centre: Position, radius_m: f64, now: Millis) -> Vec<Candidate<Position>> {
     let stale_ms = world.tuning.stale_ms;
     let is_candidate = |live: &LiveDriver| {
         let is_fresh = stale_ms <= 0 || now.since(live.fix.timestamp) <= stale_ms;
         is_fresh && matches!(live.status, DriverStatus::Available | DriverStatus::Busy)
     };
-    let limit = CANDIDATES_MAX + want.order.refused_by.len();
-    for near in world.live.nearby(pickup, world.cell_at(pickup), want.radius_m, limit, is_candidate) {
-        let (live, driver_id) = (near.live, near.driver_id);
-        let (position, free_at) = if live.status == DriverStatus::Available {
-            (live.fix.position, now)
-        } else {
-            match world.engagements.get(&driver_id).filter(|work| work.until.since(now) <= SOON_FREE_MS) {
-                // One who is late could be free any moment, but is not yet.
-                Some(work) => (work.at, work.until.max(now + 1_000)),
-                None => continue,
-            }
-        };
-        let standing = &live.standing;
-        into.entry(driver_id.clone()).or_insert_with(|| Candidate {
-            driver_id,
-            position,
-            free_at,
-            off_at: None,
-            capacity: standing.room,
-            vehicle: standing.vehicle,
-            skills: standing.skills.clone(),
-            idle_since: standing.idle_since,
-            record: Record { acceptance: standing.record.acceptance(), on_time: standing.record.punctuality() },
-        });
-    }
+    // From the centre the far corner of the cell is that much farther.
+    let reach_m = radius_m + cell.boundary().iter().map(|corner| corner.distance_m(centre)).fold(0.0, f64::max);
+    let near = world.live.nearby(centre, cell, reach_m, CELL_DRIVERS_MAX, is_candidate);
+    near.into_iter().filter_map(|near| candidate(world, near, now)).collect()
+}
+
+/// A driver as matching sees them; nothing when they are at work and nobody knows for how long, or for too long.
+fn candidate(world: &World, near: Nearby, now: Millis) -> Option<Candidate<Position>> {
+    let Nearby { driver_id, live, .. } = near;
+    let (position, free_at) = if live.status == DriverStatus::Available {
+        (live.fix.position, now)
+    } else {
+        let work = world.engagements.get(&driver_id).filter(|work| work.until.since(now) <= SOON_FREE_MS)?;
+        // One who is late could be free any moment, but is not yet.
+        (work.at, work.until.max(now + 1_000))
+    };
+    let standing = &live.standing;
+    Some(Candidate {
+        driver_id,
+        position,
+        free_at,
+        off_at: None,
+        capacity: standing.room,
+        vehicle: standing.vehicle,
+        skills: standing.skills.clone(),
+        idle_since: standing.idle_since,
+        record: Record { acceptance: standing.record.acceptance(), on_time: standing.record.punctuality() },
+    })
 }
 
 impl Handler<OpenOrderHere> for Cell {

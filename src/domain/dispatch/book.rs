@@ -9,6 +9,7 @@ use crate::domain::geo::Position;
 use crate::domain::ids::DriverId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
+use crate::domain::matching::FIRST_RADIUS_M;
 use crate::domain::matching::OpenOrder;
 use crate::domain::matching::Ready;
 use crate::domain::matching::Wait;
@@ -23,8 +24,6 @@ use std::sync::Arc;
 const OVERDUE_MS: i64 = 2_000;
 /// Drivers who refused are asked again after this long without anybody else, in milliseconds.
 const FORGIVE_MS: i64 = 60_000;
-/// First radius, in metres; doubles with each tick that finds nobody, up to the match radius.
-const FIRST_RADIUS_M: f64 = 1_000.0;
 /// An unready kitchen's word is good to this share of what is left of its time.
 const PREP_SPREAD: f64 = 0.2;
 
@@ -59,6 +58,7 @@ pub struct GivenUp {
 struct Open {
     order: Arc<Order>,
     refused_by: HashSet<DriverId>,
+    /// Doubles with each tick that finds nobody, up to the match radius.
     radius_m: f64,
     tries: u32,
     retry_at: Millis,

@@ -24,6 +24,7 @@ pub(super) fn assign(rows: &[Vec<Choice>], columns: usize, none: f64) -> Vec<Opt
         distance: vec![f64::INFINITY; columns],
         from_row: vec![0; columns],
         is_done: vec![false; columns],
+        bound: none,
     };
     for row in 0..rows.len() {
         solver.augment(row);
@@ -40,6 +41,8 @@ struct Solver<'r> {
     distance: Vec<f64>,
     from_row: Vec<usize>,
     is_done: Vec<bool>,
+    /// A path at most this long is known: longer ones need not be followed.
+    bound: f64,
 }
 
 /// A column on the frontier; the nearest comes out of the heap first, among equals the one with the lower number.
@@ -78,6 +81,7 @@ impl Solver<'_> {
         let mut touched = Vec::new();
         let mut done = Vec::new();
         let mut best = (self.none, End::Without(start));
+        self.bound = self.none;
         self.scan(start, 0.0, &mut heap, &mut touched);
         while let Some(Reached { distance, column }) = heap.pop() {
             let column = column as usize;
@@ -96,6 +100,7 @@ impl Solver<'_> {
             let base = distance - self.own_price(row);
             if base + self.none < best.0 {
                 best = (base + self.none, End::Without(row));
+                self.bound = self.bound.min(best.0);
             }
             self.scan(row, base, &mut heap, &mut touched);
         }
@@ -118,12 +123,15 @@ impl Solver<'_> {
         for choice in &self.rows[row] {
             let column = choice.column as usize;
             let distance = base + choice.cost - self.potential[column];
-            if !self.is_done[column] && distance < self.distance[column] {
+            if distance <= self.bound && distance < self.distance[column] && !self.is_done[column] {
                 if self.distance[column].is_infinite() {
                     touched.push(column);
                 }
                 self.distance[column] = distance;
                 self.from_row[column] = row;
+                if self.taken_by[column].is_none() {
+                    self.bound = distance;
+                }
                 heap.push(Reached { distance, column: choice.column });
             }
         }

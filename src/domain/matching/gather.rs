@@ -13,14 +13,13 @@ use crate::limits::CELL_DRIVERS_MAX;
 use crate::limits::CELL_FOREIGN_ORDERS_MAX;
 use std::collections::HashSet;
 
-/// First radius a cell looks in, in metres; it doubles with each look that finds nobody.
+/// First radius a cell looks in, in metres.
 pub const FIRST_RADIUS_M: f64 = 1_000.0;
 
-/// How far to look for drivers after so many looks in vain.
-#[must_use]
-pub fn widened_m(looks_in_vain: u32, limit_m: f64) -> f64 {
-    // Sixteen doublings reach round the Earth.
-    (FIRST_RADIUS_M * f64::from(1_u32 << looks_in_vain.min(16))).min(limit_m)
+/// The radii to look for drivers in, one after the other until `candidates_max` are found: each twice the last, up to the limit.
+pub fn rings_m(limit_m: f64) -> impl Iterator<Item = f64> {
+    let next = move |radius_m: &f64| (*radius_m < limit_m).then(|| (radius_m * 2.0).min(limit_m));
+    std::iter::successors(Some(FIRST_RADIUS_M.min(limit_m)), next)
 }
 
 /// What a cell can know of its surroundings, unsorted and as much as there is.
@@ -52,38 +51,54 @@ impl<P> CellView<P> {
 }
 
 impl<P: Copy> Surroundings<P> {
-    /// Keeps what matters to the own orders: the drivers weighed for them (at most [`CELL_DRIVERS_MAX`]), and the foreign orders for which
-    /// one of these drivers is weighed, nearest to the own orders first (at most [`CELL_FOREIGN_ORDERS_MAX`]).
+    /// Keeps what matters to the own orders: the drivers weighed for them, the foreign orders for which one of these is weighed,
+    /// nearest first (at most [`CELL_FOREIGN_ORDERS_MAX`]), and the drivers those have besides, or their want would look greater
+    /// than it is (at most [`CELL_DRIVERS_MAX`] in all).
     #[must_use]
     pub fn narrow<E: Eta<Place = P>>(mut self, now: Millis, eta: &E, tuning: &Tuning) -> CellView<P> {
         for order in &mut self.foreign {
             order.mine = false;
         }
-        let weighed = near::of_orders(&View { now, orders: &self.own, drivers: &self.drivers }, eta, tuning);
-        let mut kept = Vec::new();
-        let mut seen = HashSet::new();
-        // The best of each order first, so that a cell with too much to do keeps a choice for all its orders.
-        for rank in 0..tuning.candidates_max {
-            for index in weighed.iter().filter_map(|of_order| of_order.get(rank)) {
-                if kept.len() < CELL_DRIVERS_MAX && seen.insert(*index) {
-                    kept.push(*index);
-                }
-            }
-        }
-        kept.sort_unstable();
+        let mut kept = Kept::default();
+        kept.add(&near::of_orders(&View { now, orders: &self.own, drivers: &self.drivers }, eta, tuning));
         let rivals = near::of_orders(&View { now, orders: &self.foreign, drivers: &self.drivers }, eta, tuning);
         let own: Vec<_> = self.own.iter().map(|order| eta.plane_m(order.pickup)).collect();
-        let far = |order: &OpenOrder<P>| {
+        let far_m = |order: &OpenOrder<P>| {
             let at = eta.plane_m(order.pickup);
             own.iter().map(|pickup| pickup.distance_m(at)).fold(f64::INFINITY, f64::min)
         };
         let foreign = self.foreign.into_iter().zip(rivals);
-        let competing = foreign.filter(|(_, drivers)| drivers.iter().any(|driver| seen.contains(driver)));
-        let mut competing: Vec<_> = competing.map(|(order, _)| (far(&order), order)).collect();
+        let competing = foreign.filter(|(_, drivers)| drivers.iter().any(|driver| kept.seen.contains(driver)));
+        let mut competing: Vec<_> = competing.map(|(order, drivers)| (far_m(&order), order, drivers)).collect();
         competing.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.order_id.cmp(&b.1.order_id)));
         competing.truncate(CELL_FOREIGN_ORDERS_MAX);
-        let orders = self.own.into_iter().chain(competing.into_iter().map(|(_, order)| order)).collect();
-        let drivers = kept.iter().map(|&index| self.drivers[index as usize].clone()).collect();
+        let (foreign, theirs): (Vec<_>, Vec<_>) =
+            competing.into_iter().map(|(_, order, drivers)| (order, drivers)).unzip();
+        kept.add(&theirs);
+        kept.list.sort_unstable();
+        let drivers = kept.list.iter().map(|&index| self.drivers[index as usize].clone()).collect();
+        let orders = self.own.into_iter().chain(foreign).collect();
         CellView { orders, drivers }
+    }
+}
+
+/// Drivers chosen so far.
+#[derive(Default)]
+struct Kept {
+    list: Vec<u32>,
+    seen: HashSet<u32>,
+}
+
+impl Kept {
+    /// Adds the drivers weighed for some orders, the best of each first: a cell with too much to do keeps a choice for all.
+    fn add(&mut self, weighed: &[Vec<u32>]) {
+        let longest = weighed.iter().map(Vec::len).max().unwrap_or(0);
+        for rank in 0..longest {
+            for &driver in weighed.iter().filter_map(|of_order| of_order.get(rank)) {
+                if self.list.len() < CELL_DRIVERS_MAX && self.seen.insert(driver) {
+                    self.list.push(driver);
+                }
+            }
+        }
     }
 }

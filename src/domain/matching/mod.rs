@@ -25,7 +25,7 @@ use search::Search;
 pub use gather::CellView;
 pub use gather::FIRST_RADIUS_M;
 pub use gather::Surroundings;
-pub use gather::widened_m;
+pub use gather::rings_m;
 pub use nearest::nearest;
 pub use plan::Pairing;
 pub use plan::Plan;

@@ -42,5 +42,7 @@ pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tun
 
 fn fits<P>(order: &OpenOrder<P>, driver: &Candidate<P>) -> bool {
     let refused = !order.refused_by.is_empty() && order.refused_by.contains(&driver.driver_id);
-    !refused && order.needs.met_by(driver.vehicle, &driver.skills)
+    // Most orders need nothing special, and this is asked for every pair.
+    let is_plain = order.needs.vehicle.is_none() && order.needs.skills.is_empty();
+    !refused && (is_plain || order.needs.met_by(driver.vehicle, &driver.skills))
 }
