@@ -41,6 +41,7 @@ pub struct EventHead {
 pub enum PublishedOut {
     /// A driver is looked for, for the first time or again.
     AssignmentRequested {
+        /// What they all say.
         #[serde(flatten)]
         head: EventHead,
         /// Where the goods are.
@@ -58,6 +59,7 @@ pub enum PublishedOut {
     },
     /// A driver has taken the order, or was given it.
     DriverAssigned {
+        /// What they all say.
         #[serde(flatten)]
         head: EventHead,
         /// Who.
@@ -72,6 +74,7 @@ pub enum PublishedOut {
     },
     /// An offer came to nothing, a driver was lost, or nobody was found.
     AssignmentFailed {
+        /// What they all say.
         #[serde(flatten)]
         head: EventHead,
         /// `declined`, `expired`, `driver_lost`, `no_progress`, `handed_back`, `unassigned`, `no_driver` or `gave_up`.

@@ -52,12 +52,14 @@ async fn every_call_answers_as_documented() {
     drivers(&server, &mut check).await;
     orders(&server, &mut check).await;
     doors(&server, &mut check).await;
+    feeds(&mut check).await;
     let all = check.calls().into_iter().filter(|(.., call)| call["tags"][0] != "later").map(|(id, ..)| id);
     assert_eq!(all.filter(|id| !check.called.contains(id)).collect::<Vec<_>>(), Vec::<String>::new(), "never called");
 }
 
 async fn drivers(server: &Server, check: &mut Checker) {
     let (operator, service, driver) = (server.operator(), server.service(), server.caller("driver", "d-http"));
+    let customer = server.caller("customer", "c-1");
     let shift = json!({ "status": "available", "share_location": true });
     check
         .call(&driver, "setDriverStatus", &["d-http"], json!({ "status": "available" }))
@@ -84,6 +86,51 @@ async fn drivers(server: &Server, check: &mut Checker) {
         check.call(&driver, "driverRoute", &["d-http", &format!("?format={format}")], NONE).await.expect(200);
     }
     check.call(&driver, "setDriverStatus", &["d-http"], json!({ "status": "offline" })).await.expect(200);
+    let profile =
+        json!({ "name": "Anna", "vehicle": "van", "skills": ["cold_box"], "capacity": 2, "share_location": true });
+    check.call(&service, "setDriver", &["d-http"], profile).await.expect(200);
+    check.call(&service, "setDriver", &["d-http"], json!({ "capacity": 17 })).await.problem(422, "invalid");
+    check.call(&customer, "setDriver", &["d-http"], json!({})).await.problem(403, "forbidden");
+    check.call(&driver, "driver", &["d-http"], NONE).await.expect(200);
+    check.call(&operator, "driver", &["nobody"], NONE).await.problem(404, "not_found");
+}
+
+/// Events of all three kinds, audit rows, and dead letters taken up and given up.
+async fn feeds(check: &mut Checker) {
+    let server = Server::with(&[("BEELINE_DISPATCH_TRIES", "2")]).await;
+    let (operator, service) = (server.operator(), server.service());
+    let mut desk = operator.socket("/ws/operator").await;
+    desk.command(json!({ "type": "watch", "bbox": [11.0, 43.5, 11.5, 44.0] })).await;
+    let customer = Customer::new(&server, "c-1");
+    let (one, two) =
+        (customer.order(CENTRE, CENTRE.north(900.0)).await, customer.order(CENTRE, CENTRE.north(900.0)).await);
+    for _ in 0..2 {
+        desk.wait_for("alert").await;
+    }
+    let letters = check.call(&operator, "deadLetters", &["?queue=orders&limit=10"], NONE).await.expect(200).body;
+    let letter_of = |order_id: &str| {
+        let all = letters["dead_letters"].as_array().unwrap();
+        let found = all.iter().find(|letter| letter["order_id"] == order_id).unwrap();
+        found["dead_letter_id"].as_str().unwrap().to_owned()
+    };
+    check.call(&operator, "purgeDeadLetter", &[&letter_of(&one)], NONE).await.expect(204);
+    check.call(&operator, "purgeDeadLetter", &[&letter_of(&one)], NONE).await.problem(404, "not_found");
+    check.call(&operator, "replayDeadLetter", &[&letter_of(&two)], NONE).await.expect(200);
+    check.call(&operator, "deadLetters", &["?queue=mail"], NONE).await.problem(422, "invalid");
+    let mut driver = Driver::on_shift(&server, "d-1", CENTRE).await;
+    driver.offer_of(&two).await;
+    let offers = check.call(&driver.caller, "driverOffers", &["d-1"], NONE).await.expect(200).body;
+    driver.take_offer(&offers["offers"][0]).await;
+    let events = check.call(&service, "publishedEvents", &["?after=0&limit=100"], NONE).await.expect(200).body;
+    for kind in ["AssignmentRequested", "AssignmentFailed", "DriverAssigned"] {
+        assert!(events["events"].as_array().unwrap().iter().any(|event| event["event_type"] == kind), "{kind}");
+    }
+    check.call(&service, "publishedEvents", &["?after=x"], NONE).await.problem(422, "invalid");
+    let trail = check.call(&operator, "audit", &["?limit=10"], NONE).await.expect(200).body;
+    assert_eq!(trail["audit"].as_array().map(Vec::len), Some(2));
+    check.call(&service, "audit", &[], NONE).await.problem(403, "forbidden");
+    check_frames(check, "operator", &desk);
+    assert!(check.spoken.contains("alert"));
 }
 
 async fn orders(server: &Server, check: &mut Checker) {
@@ -237,7 +284,7 @@ async fn every_frame_is_as_documented() {
     check_frames(&mut check, "driver", &near.socket);
     check_frames(&mut check, "driver", &far.socket);
     let unspoken: Vec<String> = check.messages().difference(&check.spoken).cloned().collect();
-    assert_eq!(unspoken, ["location.gone", "location.stale"], "left to the next story");
+    assert_eq!(unspoken, ["alert", "location.gone", "location.stale"], "left to other stories");
 }
 
 /// Everything a driver says and hears of fixes.

@@ -6,14 +6,17 @@
 
 mod commands;
 mod contest;
+mod dead_letters;
 mod documents;
 mod drain;
 mod durability;
+mod feeds;
 mod fixes;
 mod fixes_http;
 mod identity;
 mod lifecycle;
 mod live;
+mod lost;
 mod not_built;
 mod offers;
 mod operations;
@@ -22,6 +25,7 @@ mod orders;
 mod owners;
 mod privacy;
 mod problems;
+mod profiles;
 mod rate;
 mod silence;
 mod support;

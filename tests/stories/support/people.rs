@@ -93,6 +93,11 @@ impl Driver {
         self.socket.command(json!({ "type": "offer.accept", "offer_id": offer_id })).await;
     }
 
+    /// Accepts an offer that has come.
+    pub async fn take_offer(&mut self, offer: &Value) {
+        self.socket.command(json!({ "type": "offer.accept", "offer_id": offer["offer_id"] })).await;
+    }
+
     /// Takes a step of the order.
     pub async fn step(&mut self, order_id: &str, status: &str) {
         self.socket.command(json!({ "type": "order.status", "order_id": order_id, "status": status })).await;
