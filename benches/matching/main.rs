@@ -1,5 +1,11 @@
 //! How long one decision takes. Prints p50, p99 and the worst over many different evenings, then lets criterion watch one of them.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
 
 mod busy;
 
@@ -28,7 +34,12 @@ fn main() {
         }
         times_ms.sort_by(f64::total_cmp);
         let at = |percent: usize| times_ms[(times_ms.len() - 1) * percent / 100];
-        println!("decide {orders} orders x {drivers} drivers: p50 {:.2} ms, p99 {:.2} ms, worst {:.2} ms", at(50), at(99), at(100));
+        println!(
+            "decide {orders} orders x {drivers} drivers: p50 {:.2} ms, p99 {:.2} ms, worst {:.2} ms",
+            at(50),
+            at(99),
+            at(100)
+        );
     }
     let evening = Evening::new(1, 1_000, 400);
     let mut criterion = Criterion::default().configure_from_args().sample_size(50);

@@ -72,7 +72,8 @@ impl<P: Copy> Surroundings<P> {
         let mut competing: Vec<_> = competing.map(|(order, drivers)| (far_m(&order), order, drivers)).collect();
         competing.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.order_id.cmp(&b.1.order_id)));
         competing.truncate(CELL_FOREIGN_ORDERS_MAX);
-        let (foreign, theirs): (Vec<_>, Vec<_>) = competing.into_iter().map(|(_, order, drivers)| (order, drivers)).unzip();
+        let (foreign, theirs): (Vec<_>, Vec<_>) =
+            competing.into_iter().map(|(_, order, drivers)| (order, drivers)).unzip();
         kept.add(&theirs);
         kept.list.sort_unstable();
         let drivers = kept.list.iter().map(|&index| self.drivers[index as usize].clone()).collect();
