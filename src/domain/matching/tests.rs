@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 use std::collections::HashSet;
 
 type At = (f64, f64);
+type Spoil = fn(&mut OpenOrder<At>, &mut Candidate<At>);
+/// Pickup, door and seconds until ready of each order; place and seconds until free of each driver.
+type Small = (Vec<(At, At, i64)>, Vec<(At, i64)>);
 
 struct Plane;
 
@@ -150,7 +153,7 @@ fn orders_of_two_kitchens_share_a_trip_only_when_the_kitchens_are_next_door() {
 fn vehicle_skill_refusal_shift_and_radius_are_respected() {
     let near = driver("near", (10.0, 0.0));
     let cold = Skill::parse("cold_box").unwrap();
-    let cases: [fn(&mut OpenOrder<At>, &mut Candidate<At>); 5] = [
+    let cases: [Spoil; 5] = [
         |order, _| order.needs.vehicle = Some(VehicleKind::Van),
         |order, _| order.needs.skills = BTreeSet::from([Skill::parse("cold_box").unwrap()]),
         |order, driver| {
@@ -229,6 +232,36 @@ fn no_order_is_offered_to_more_than_the_candidates_allowed() {
     assert_eq!(near[0], (0..32).collect::<Vec<u32>>(), "the nearest");
 }
 
+#[test]
+fn a_cell_sees_its_drivers_and_the_orders_that_want_them_and_no_others() {
+    let weights = Tuning { radius_m: 1_000.0, candidates_max: 2, ..tuning() };
+    let own = vec![order("own", (0.0, 0.0), (10.0, 0.0), 0)];
+    let foreign =
+        vec![order("rival", (900.0, 0.0), (10.0, 0.0), 0), order("elsewhere", (9_000.0, 0.0), (10.0, 0.0), 0)];
+    let drivers = [-300.0, 200.0, 500.0, 1_500.0, 9_000.0];
+    let drivers = drivers.iter().map(|x| driver(&format!("at{x}"), (*x, 0.0))).collect();
+    let view = Surroundings { own, foreign, drivers }.narrow(NOW, &Plane, &weights);
+    let orders: Vec<_> = view.orders.iter().map(|order| (order.order_id.as_str(), order.mine)).collect();
+    assert_eq!(orders, [("own", true)], "the rival has nearer drivers of its own");
+    let drivers: Vec<_> = view.drivers.iter().map(|driver| driver.driver_id.as_str()).collect();
+    assert_eq!(drivers, ["at-300", "at200"]);
+
+    let own = vec![order("own", (0.0, 0.0), (10.0, 0.0), 0)];
+    let foreign = vec![order("rival", (300.0, 0.0), (10.0, 0.0), 0)];
+    let drivers = [-300.0, 200.0, 500.0, 1_500.0].iter().map(|x| driver(&format!("at{x}"), (*x, 0.0))).collect();
+    let view = Surroundings { own, foreign, drivers }.narrow(NOW, &Plane, &weights);
+    let orders: Vec<_> = view.orders.iter().map(|order| (order.order_id.as_str(), order.mine)).collect();
+    assert_eq!(orders, [("own", true), ("rival", false)]);
+    assert_eq!(view.drivers.len(), 3, "with the driver that the rival has besides");
+    assert!(decide(&view.at(NOW), &Plane, &weights).offers.iter().all(|offer| offer.orders[0].as_str() == "own"));
+}
+
+#[test]
+fn rings_widen_up_to_the_limit() {
+    assert_eq!(rings_m(5_000.0).collect::<Vec<_>>(), [1_000.0, 2_000.0, 4_000.0, 5_000.0]);
+    assert_eq!(rings_m(600.0).collect::<Vec<_>>(), [600.0]);
+}
+
 /// All ways to hand out trips of one order each, one after the other: the least sum of click-to-door.
 fn brute(orders: &[OpenOrder<At>], drivers: &[(At, f64)], left: u32) -> f64 {
     if left == 0 {
@@ -249,7 +282,7 @@ fn brute(orders: &[OpenOrder<At>], drivers: &[(At, f64)], left: u32) -> f64 {
     best
 }
 
-fn small() -> impl Strategy<Value = (Vec<(At, At, i64)>, Vec<(At, i64)>)> {
+fn small() -> impl Strategy<Value = Small> {
     let at = || (0.0..2_000.0f64, 0.0..2_000.0f64);
     let orders = proptest::collection::vec((at(), at(), 0_i64..1_500), 1..5);
     (orders, proptest::collection::vec((at(), 0_i64..900), 1..4))
