@@ -11,3 +11,6 @@ for round in $(seq "$rounds"); do
   RUST_TEST_THREADS=8 cargo test --release --locked --test stories
 done
 cargo test --release --locked --lib -- --ignored --nocapture speed
+# Dispatch on the public instances, where there are any; the figures land beside the build, not in docs.
+cargo build --release --locked
+scripts/mdrp.sh "${CARGO_TARGET_DIR:-target}/release/beeline" "${CARGO_TARGET_DIR:-target}"

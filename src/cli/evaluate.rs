@@ -58,7 +58,7 @@ pub(super) struct MdrpArgs {
     /// Play through the live server's partition: each H3 cell decides for its own orders.
     #[arg(long)]
     cells: bool,
-    /// Ask nobody farther from the pickup than this many metres.
+    /// Ask nobody farther from the pickup than this many metres; 0: no bound, the default.
     #[arg(long, value_name = "METRES", value_parser = metres)]
     match_radius: Option<f64>,
     /// Write the library's three solution files for each instance into DIR/INSTANCE.
@@ -96,7 +96,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 fn metres(text: &str) -> Result<f64, String> {
     let metres: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if metres > 0.0 { Ok(metres) } else { Err("expected metres above 0".to_owned()) }
+    if metres >= 0.0 { Ok(metres) } else { Err("expected metres, 0 or more".to_owned()) }
 }
 
 /// Runs it: the report to print.
@@ -113,7 +113,7 @@ pub(super) fn run(command: EvaluateCommand) -> anyhow::Result<String> {
         timeout: args.timeout,
         seed: args.seed,
         cells: args.cells,
-        match_radius_m: args.match_radius,
+        match_radius_m: args.match_radius.filter(|metres| *metres > 0.0),
         write_solution: args.write_solution,
         ..EvaluateOptions::of(args.dirs)
     };

@@ -85,6 +85,27 @@ async fn what_is_not_built_says_so_and_ends_with_2() {
 }
 
 #[tokio::test]
+async fn an_instance_is_played_and_a_broken_one_named_by_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text.replace(' ', "\t")).unwrap();
+    write("orders.txt", "order x y placement_time restaurant ready_time\no1 500 0 10 r1 30\n");
+    write("couriers.txt", "courier x y on_time off_time\nc1 -1000 0 0 100\n");
+    write("restaurants.txt", "restaurant x y\nr1 0 0\n");
+    write("instance_parameters.txt", "speed pickup drop target maximum order hour\n100 4 4 40 90 10 15\n");
+    let dir = folder.path().to_str().unwrap();
+    let output = run(beeline(&["evaluate", "mdrp", dir, "--format", "json"])).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: serde_json::Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!(report["total"]["click_to_door"], 29.0);
+    assert!(text(&run(beeline(&["evaluate", "mdrp", dir])).await.stdout).contains("PCtD"));
+
+    write("orders.txt", "order x y placement_time restaurant ready_time\no1 500 0 10 r7 30\n");
+    let output = run(beeline(&["evaluate", "mdrp", dir])).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("orders.txt:2: restaurant `r7`"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
 async fn settings_are_shown_with_default_meaning_and_source() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("beeline.toml");

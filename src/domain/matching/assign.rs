@@ -13,7 +13,7 @@ pub(super) struct Choice {
     pub(super) cost: f64,
 }
 
-/// Gives every row one of its choices or none such that the sum of costs is least. A row without column costs `none`, no column has two rows.
+/// Gives every row one of its choices (cheapest first in each row) or none such that the sum of costs is least. A row without column costs `none`, no column has two rows.
 pub(super) fn assign(rows: &[Vec<Choice>], columns: usize, none: f64) -> Vec<Option<u32>> {
     let mut solver = Solver {
         rows,
@@ -121,6 +121,10 @@ impl Solver<'_> {
 
     fn scan(&mut self, row: usize, base: f64, heap: &mut BinaryHeap<Reached>, touched: &mut Vec<usize>) {
         for choice in &self.rows[row] {
+            // Potentials never rise above 0, so nothing dearer can lead to a shorter path.
+            if base + choice.cost > self.bound {
+                return;
+            }
             let column = choice.column as usize;
             let distance = base + choice.cost - self.potential[column];
             if distance <= self.bound && distance < self.distance[column] && !self.is_done[column] {
@@ -180,7 +184,15 @@ mod tests {
     fn sparse() -> impl Strategy<Value = Vec<Vec<Choice>>> {
         let row = proptest::collection::btree_map(0_u32..5, -20_i32..100, 0..5);
         let choice = |(column, cost)| Choice { column, cost: f64::from(cost) };
-        proptest::collection::vec(row.prop_map(move |row| row.into_iter().map(choice).collect()), 0..7)
+        proptest::collection::vec(
+            row.prop_map(move |row| row.into_iter().map(choice).collect::<Vec<_>>()).prop_map(by_cost),
+            0..7,
+        )
+    }
+
+    fn by_cost(mut row: Vec<Choice>) -> Vec<Choice> {
+        row.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        row
     }
 
     proptest! {

@@ -32,8 +32,7 @@ pub(super) fn plan<E: Eta>(view: &View<'_, E::Place>, problem: &Problem<'_, E>, 
     }
     for (job, carrier) in search.carrier.iter().enumerate() {
         if carrier.is_none() {
-            let nobody = problem.near[job].is_empty();
-            let reason = if nobody { WaitReason::NobodyNear } else { WaitReason::Outbid };
+            let reason = why_nobody(view, problem, job);
             waits[job] = Some(Wait { order_id: view.orders[job].order_id.clone(), until: None, reason });
         }
     }
@@ -41,6 +40,22 @@ pub(super) fn plan<E: Eta>(view: &View<'_, E::Place>, problem: &Problem<'_, E>, 
     plan.waits = own.filter_map(|(wait, _)| wait).collect();
     plan.offers.sort_by(|a, b| a.slack_s.cmp(&b.slack_s).then_with(|| a.driver_id.cmp(&b.driver_id)));
     plan
+}
+
+/// Why an order has found no driver at all.
+fn why_nobody<E: Eta>(view: &View<'_, E::Place>, problem: &Problem<'_, E>, job: usize) -> WaitReason {
+    let is_alone = problem.near[job]
+        .iter()
+        .all(|&slot| problem.drive(problem.slots[slot as usize].start, &Trip::of(job as u32), slot).is_none());
+    if !is_alone {
+        return WaitReason::Outbid;
+    }
+    let near = |position| problem.distance_m(position, view.orders[job].pickup) <= problem.tuning.radius_m;
+    if view.drivers.iter().any(|driver| near(driver.position)) {
+        WaitReason::NobodyFits
+    } else {
+        WaitReason::NobodyNear
+    }
 }
 
 /// The offer of a driver's first trip, or until when and why it waits.

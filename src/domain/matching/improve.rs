@@ -13,6 +13,9 @@ const RUIN_DRIVERS: usize = 8;
 /// Changes of cost below this are rounding.
 const TINY: f64 = 1e-6;
 
+/// Tries worth making for each job; a few orders are soon as well planned as they can be.
+const TRIES_PER_JOB: usize = 2_000;
+
 /// A fixed sequence of well-mixed numbers (SplitMix64), the same in every decision: variety without chance.
 struct Draw(u64);
 
@@ -47,9 +50,14 @@ pub(super) fn improve<E: Eta>(search: &mut Search<'_, '_, E>) {
     let jobs = search.problem.jobs.len();
     let mut draw = Draw(0);
     let mut before = Before { routes: Vec::new(), carriers: Vec::new() };
+    // One order went where it costs least at once.
+    if jobs < 2 {
+        return;
+    }
+    let most = search.problem.tuning.search_steps.min(jobs * TRIES_PER_JOB);
     // Each round tries at least one driver, unless none is near any job.
-    for _ in 0..search.problem.tuning.search_steps {
-        if jobs == 0 || search.tries >= search.problem.tuning.search_steps {
+    for _ in 0..most {
+        if search.tries >= most {
             return;
         }
         let mut chosen = choose(search, &mut draw);

@@ -44,10 +44,19 @@ pub use view::View;
 #[must_use]
 pub fn decide<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tuning) -> Plan {
     let problem = Problem::new(view, eta, tuning);
-    let mut search = Search::new(&problem);
-    let mut by_urgency: Vec<u32> = (0_u32..).take(view.orders.len()).collect();
+    let search = planned(&problem);
+    commit::plan(view, &problem, &search)
+}
+
+/// Everybody's coming trips, as good as the count of steps allows.
+fn planned<'p, 'a, E: Eta>(problem: &'p Problem<'a, E>) -> Search<'p, 'a, E> {
+    let mut search = Search::new(problem);
+    let mut by_urgency: Vec<u32> = (0_u32..).take(problem.jobs.len()).collect();
     by_urgency.sort_by(|&a, &b| problem.jobs[a as usize].ready_s.total_cmp(&problem.jobs[b as usize].ready_s));
     search.build(&by_urgency);
     improve::improve(&mut search);
-    commit::plan(view, &problem, &search)
+    search
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,12 +7,21 @@ use super::Tuning;
 use super::View;
 use super::problem::seconds;
 
+/// What a second of way counts beside a second of lateness.
+const NEARER: f64 = 0.2;
+
 /// For each order the drivers weighed, best first: those within the radius who fit and could pick up soonest, at most `candidates_max`.
 ///
 /// Soonest means at the earliest moment the food is there; among those who make it by then the nearer one goes first.
 pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tuning) -> Vec<Vec<u32>> {
     let places: Vec<_> = view.drivers.iter().map(|driver| eta.plane_m(driver.position)).collect();
     let free_s: Vec<f64> = view.drivers.iter().map(|driver| seconds(view.now, driver.free_at).max(0.0)).collect();
+    let longest_s = view.drivers.iter().map(|driver| seconds(driver.idle_since, view.now)).fold(1.0, f64::max);
+    let patience_s = |driver: &Candidate<E::Place>| {
+        tuning.fairness_s * (seconds(driver.idle_since, view.now) / longest_s).clamp(0.0, 1.0)
+    };
+    // Or where many wait at one place, always the same ones would be weighed.
+    let patience_s: Vec<f64> = view.drivers.iter().map(patience_s).collect();
     let pace = eta.pace_m_per_s();
     let mut ranked: Vec<(f64, u32)> = Vec::with_capacity(view.drivers.len());
     let mut near = Vec::with_capacity(view.orders.len());
@@ -25,7 +34,7 @@ pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tun
             if distance_m <= tuning.radius_m {
                 let way_s = distance_m / pace;
                 let late_s = (free_s[index as usize] + way_s - ready_s).max(0.0);
-                ranked.push((late_s + way_s * 0.2, index));
+                ranked.push((late_s + way_s * NEARER - patience_s[index as usize] * NEARER, index));
             }
         }
         ranked.retain(|&(_, index)| fits(order, &view.drivers[index as usize]));

@@ -147,6 +147,11 @@ impl<'a, E: Eta> Problem<'a, E> {
         Some((Moment { at_s, place }, cost + self.price * worked_s))
     }
 
+    /// Metres between two places, as the crow flies.
+    pub(super) fn distance_m(&self, a: E::Place, b: E::Place) -> f64 {
+        self.eta.plane_m(a).distance_m(self.eta.plane_m(b))
+    }
+
     /// What an order costs that nobody carries: more than any delivery worth making.
     pub(super) fn out_cost(&self) -> f64 {
         self.tuning.undelivered_s * 2.0
