@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo test test-long bench lint fmt pages
+.PHONY: help demo test test-long bench contest lint fmt pages
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test-long: pages ## the same rules over many more cases and rounds, and the meas
 bench: ## the figures of docs/benchmarks, taken on this machine
 	cargo build --release --locked --workspace
 	$(TARGET)/release/loadtest steady --server-bin $(TARGET)/release/beeline --out $(TARGET)/steady.json
+
+contest: ## a million contested assignments against the real server; the history must show one winner each
+	BEELINE_CONTEST=$${BEELINE_CONTEST:-1000000} cargo test --release --locked --test stories -- contest --nocapture
 
 lint: ## what .ci/run checks before the tests
 	cargo fmt --all --check

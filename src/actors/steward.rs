@@ -3,7 +3,8 @@
 //! This is the lease of the contract: an order that ended without anybody here hearing of it is not seen any more within five seconds, and when the
 //! store is away nobody sees anybody.
 //!
-//! Less often it compares every open order with its actor, for hints that were lost, and sweeps expired idempotency keys.
+//! Less often it compares every open order with its actor, for hints that were lost, and sweeps what is kept for a time
+//! only: idempotency keys, published events, dead letters.
 
 use crate::actors::desk;
 use crate::actors::mailbox::tell;
@@ -14,8 +15,14 @@ use crate::actors::watch::Watch;
 use crate::actors::world::World;
 use crate::clock;
 use crate::domain::ids::OrderId;
+use crate::domain::order::By;
 use crate::domain::order::Order;
 use crate::domain::order::Status;
+use crate::domain::order::Step;
+use crate::domain::time::Millis;
+use crate::limits::DEAD_LETTERS_KEPT_MS;
+use crate::limits::EVENTS_KEPT_MS;
+use crate::limits::FEED_MAX_PAGE;
 use crate::limits::IDEMPOTENCY_TTL_MS;
 use crate::store::WatchState;
 use std::collections::HashMap;
@@ -54,6 +61,8 @@ pub async fn run(world: Arc<World>) {
         }
         if round.is_multiple_of(ROUNDS_A_SWEEP) {
             expire_keys(&world).await;
+            expire_events(&world).await;
+            expire_dead_letters(&world, clock::now() - DEAD_LETTERS_KEPT_MS).await;
         }
     }
 }
@@ -122,6 +131,32 @@ fn go_on(world: &Arc<World>, order: Order) {
             tracing::warn!(order.id = %order_id, code = problem.code.as_str(), "order not resumed");
         }
     });
+}
+
+async fn expire_events(world: &World) {
+    match world.store.feed.events_expire(clock::now() - EVENTS_KEPT_MS).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "published events expired"),
+        Err(error) => tracing::warn!(%error, "published events not expired"),
+    }
+}
+
+/// Orders whose dead letter nobody has taken up since before this moment fail.
+pub(super) async fn expire_dead_letters(world: &Arc<World>, before: Millis) {
+    let oldest = match world.store.feed.dead_letters("orders".to_owned(), None, FEED_MAX_PAGE).await {
+        Ok(oldest) => oldest,
+        Err(error) => {
+            tracing::warn!(%error, "dead letters not looked through");
+            return;
+        }
+    };
+    for order_id in oldest.into_iter().filter(|letter| letter.at < before).filter_map(|letter| letter.order_id) {
+        let request = desk::Request::new(order_id.clone(), Step::Fail, By::System);
+        let request = desk::Request { reason: Some("nobody took up its dead letter".to_owned()), ..request };
+        if let Err(problem) = desk::take_step(world, request).await {
+            tracing::warn!(order.id = %order_id, code = problem.code.as_str(), "dead letter not expired");
+        }
+    }
 }
 
 async fn expire_keys(world: &World) {

@@ -4,6 +4,7 @@ use super::city::DEMO_HELP;
 use super::city::DemoArgs;
 use super::city::SIMULATE_HELP;
 use super::city::SimulateArgs;
+use super::evaluate::EvaluateCommand;
 use crate::config::Sources;
 use crate::config::table::SETTINGS;
 use crate::config::table::SettingDoc;
@@ -69,7 +70,7 @@ pub(super) enum Command {
     },
     /// What failed for good: list it, try it again, or throw it away (not available yet).
     DeadLetters(DeadLettersArgs),
-    /// Play published dispatch problems in simulated time (not available yet).
+    /// Play published dispatch problems in simulated time and print the published measures.
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
 }
@@ -187,14 +188,4 @@ enum DeadLettersAction {
 enum Queue {
     Orders,
     Fixes,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum EvaluateCommand {
-    /// The public Meal Delivery Routing Problem instances in these folders (not available yet).
-    Mdrp {
-        /// Folders of instances.
-        #[arg(required = true, value_name = "DIR", id = "dir")]
-        _dirs: Vec<PathBuf>,
-    },
 }

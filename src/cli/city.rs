@@ -27,6 +27,32 @@ Examples:
 The second one is a load: what it measures, and with which settings of the server, is in docs/operations.md. Each \
 driver and each watched order is a socket; a process may have only so many open files (`ulimit -n`).";
 
+/// What sets the people of a city apart from those of the demo.
+#[derive(Debug, Clone, Args)]
+pub struct PeopleArgs {
+    /// Drivers answer an offer after exactly this [default: 1 to 4 seconds, as people take].
+    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
+    pub answer: Option<Duration>,
+    /// Share of offers that drivers decline, 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.06, value_parser = share)]
+    pub decline: f64,
+    /// Orders take this long from the driver's yes to the door, or as long as the way takes if that is longer: customers
+    /// live near the pickup, and drivers, who keep to street speeds, wait at the door for what is left [default: as far
+    /// as customers live].
+    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
+    pub trip: Option<Duration>,
+    /// Every meal takes exactly this long to cook; 0s is ready at once [default: what kitchens take].
+    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
+    pub prep: Option<Duration>,
+}
+
+impl PeopleArgs {
+    fn settle_in(&self, city: SimulateOptions) -> SimulateOptions {
+        let Self { answer, decline, trip, prep } = *self;
+        SimulateOptions { answer, declines: decline, trip, prep, ..city }
+    }
+}
+
 /// How to show Beeline to somebody.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
@@ -45,6 +71,8 @@ pub struct DemoArgs {
     /// Stop after this long, such as 90s or 10m; without it, on Ctrl-C.
     #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
+    #[command(flatten)]
+    people: PeopleArgs,
     /// TOML file with settings.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -56,13 +84,13 @@ impl DemoArgs {
     /// The city that was asked for, without a node.
     pub(super) fn city(&self) -> SimulateOptions {
         let usual = if self.compare { SimulateOptions::to_compare() } else { SimulateOptions::default() };
-        SimulateOptions {
+        self.people.settle_in(SimulateOptions {
             drivers: self.drivers.map_or(usual.drivers, |drivers| drivers as usize),
             orders_per_minute: self.orders_per_minute.map_or(usual.orders_per_minute, f64::from),
             seed: self.seed,
             duration: self.duration,
             ..usual
-        }
+        })
     }
 }
 
@@ -94,20 +122,8 @@ pub struct SimulateArgs {
     /// Time between two fixes of a driver.
     #[arg(long, value_name = "D", default_value = "3s", value_parser = humantime::parse_duration)]
     pub fix_interval: Duration,
-    /// Drivers answer an offer after exactly this [default: 1 to 4 seconds, as people take].
-    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
-    pub answer: Option<Duration>,
-    /// Share of offers that drivers decline, 0 to 1.
-    #[arg(long, value_name = "P", default_value_t = 0.06, value_parser = share)]
-    pub decline: f64,
-    /// Orders take this long from the driver's yes to the door, or as long as the way takes if that is longer: customers
-    /// live near the pickup, and drivers, who keep to street speeds, wait at the door for what is left [default: as far
-    /// as customers live].
-    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
-    pub trip: Option<Duration>,
-    /// Every meal takes exactly this long to cook; 0s is ready at once [default: what kitchens take].
-    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
-    pub prep: Option<Duration>,
+    #[command(flatten)]
+    people: PeopleArgs,
     /// Share of orders that a customer watches over a socket, 0 to 1; the others are followed through their drivers.
     #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = share)]
     pub watch_share: f64,
@@ -119,7 +135,7 @@ pub struct SimulateArgs {
 impl SimulateArgs {
     /// The city that was asked for, on its node.
     pub(super) fn city(&self, secret: &[u8]) -> SimulateOptions {
-        SimulateOptions {
+        self.people.settle_in(SimulateOptions {
             url: self.url.clone(),
             secret: secret.to_vec(),
             drivers: self.drivers as usize,
@@ -128,13 +144,9 @@ impl SimulateArgs {
             duration: self.duration,
             warm_up: self.warm_up,
             fix_interval: self.fix_interval,
-            answer: self.answer,
-            declines: self.decline,
-            trip: self.trip,
-            prep: self.prep,
             watch_share: self.watch_share,
             ..SimulateOptions::default()
-        }
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod args;
 mod city;
+mod evaluate;
 mod token;
 
 pub use city::DemoArgs;
@@ -22,7 +23,6 @@ use crate::telemetry::Metrics;
 use anyhow::Context as _;
 use args::Cli;
 use args::Command;
-use args::EvaluateCommand;
 use args::ServerArgs;
 use clap::Parser;
 use std::io::Write;
@@ -95,7 +95,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::PrintConfig { markdown: true, .. } => show(&print::as_markdown()),
         Command::PrintConfig { server, .. } => show(&print::as_text(&Settings::resolve(&server.sources())?)),
         Command::DeadLetters(_) => Err(Failure::NotAvailable("dead-letters")),
-        Command::Evaluate(EvaluateCommand::Mdrp { .. }) => Err(Failure::NotAvailable("evaluate mdrp")),
+        Command::Evaluate(command) => show(&evaluate::run(command)?),
     }
 }
 

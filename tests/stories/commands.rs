@@ -76,8 +76,7 @@ async fn every_command_explains_itself() {
 
 #[tokio::test]
 async fn what_is_not_built_says_so_and_ends_with_2() {
-    let commands: [&[&str]; 3] = [
-        &["demo", "--compare"],
+    let commands: [&[&str]; 2] = [
         &["dead-letters", "list", "--queue", "fixes", "--url", "http://127.0.0.1:1"],
         &["evaluate", "mdrp", "nowhere"],
     ];

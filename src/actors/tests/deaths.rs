@@ -8,14 +8,16 @@ use super::fix;
 use crate::actors::desk;
 use crate::actors::mailbox::tell;
 use crate::actors::steward;
+use crate::actors::world::Tuning;
 use crate::clock;
+use crate::domain::dispatch::Commit;
+use crate::domain::dispatch::OrderChange;
 use crate::domain::driver::DriverStatus;
 use crate::domain::order;
 use crate::domain::order::By;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::protocol::close::CloseCode;
-use crate::store::OrderCommit;
 use futures_util::FutureExt;
 
 #[actix::test]
@@ -77,6 +79,27 @@ async fn a_command_whose_asker_has_gone_is_heard_of_all_the_same() {
 }
 
 #[actix::test]
+async fn an_order_nobody_is_found_for_waits_as_a_dead_letter_and_fails_in_the_end() {
+    let stage = Stage::with(Tuning { tries_max: 2, ..super::tuning() });
+    let order = stage.order().await;
+    let mut viewer = Viewer::follow(&stage.world, &order.order_id, None);
+    let named =
+        |viewer: &mut Viewer, event: &str| viewer.reader.of("order").iter().any(|frame| frame["event"] == event);
+    stage.until("parked", || named(&mut viewer, "parked")).await;
+    let letters = || stage.world.store.feed.dead_letters("orders".into(), None, 10);
+    let letter = letters().await.unwrap().remove(0);
+    assert_eq!((letter.order_id.as_ref(), letter.tries), (Some(&order.order_id), 2));
+    // A driver who comes now is not asked: a person is to look first.
+    let phone = &mut stage.driver("d", 10.0).await;
+    steward::expire_dead_letters(&stage.world, letter.at).await;
+    assert_eq!(letters().await.unwrap().len(), 1, "not yet");
+    steward::expire_dead_letters(&stage.world, letter.at + 1).await;
+    stage.until("failed", || named(&mut viewer, "failed")).await;
+    assert!(letters().await.unwrap().is_empty());
+    assert!(!phone.reader.has("offer"));
+}
+
+#[actix::test]
 async fn the_steward_finds_orders_nobody_spoke_of() {
     let stage = Stage::new();
     // A commit whose hint was lost, an actor that died unnoticed.
@@ -84,13 +107,8 @@ async fn the_steward_finds_orders_nobody_spoke_of() {
     let mut viewer = Viewer::follow(&stage.world, &hidden.order_id, None);
     stage.until("followed", || viewer.reader.has("order")).await;
     let taken = order::step(&hidden, &Step::Cancel, &By::Customer, None, clock::now()).unwrap();
-    let commit = OrderCommit {
-        expected_version: hidden.version,
-        order: taken.order,
-        events: vec![taken.event],
-        assignment: None,
-        offer: None,
-    };
+    let change = OrderChange { expected_version: hidden.version, order: taken.order, events: vec![taken.event] };
+    let commit = Commit { changes: vec![change], ..Commit::default() };
     stage.world.store.orders.order_commit(commit).await.unwrap();
     let actor = stage.world.directory.order(&orphan.order_id).expect("an actor");
     assert!(tell(&actor, Boom));
