@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    fn orders(seed: u64, per_minute: f64) -> impl Iterator<Item = OrderPlan> {
+    fn orders(seed: u64, per_minute: f64) -> Orders {
         Orders::new(Arc::clone(&CITY), seed, per_minute)
     }
 
