@@ -1,10 +1,18 @@
 //! The node: opens the store, starts the actors and the server, rebuilds what was under way, and ends in order.
 //!
-//! The composition root: the only file that knows everything.
+//! The composition root: the only module that knows everything.
+
+mod commands;
+mod compare;
+
+pub use commands::demo;
+pub use commands::migrate;
+pub use commands::serve;
+pub use commands::simulate;
+pub use compare::compare;
 
 use crate::actors::desk;
 use crate::actors::payment::InstantMock;
-use crate::actors::steward;
 use crate::actors::world::Tuning;
 use crate::actors::world::World;
 use crate::clock;
@@ -21,7 +29,6 @@ use crate::http::ops::Readiness;
 use crate::http::socket;
 use crate::http::socket::Rails;
 use crate::http::socket::Timings;
-use crate::simulate;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Metrics;
@@ -37,10 +44,6 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::Signal;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
-use tokio::sync::oneshot;
 
 /// Longest wait for the worker threads to report at the start.
 const WORKERS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -260,132 +263,4 @@ fn serve_metrics(address: SocketAddr, parts: &Parts) -> anyhow::Result<()> {
         }
     });
     Ok(())
-}
-
-/// Serves until a signal ends the process. `beside` runs next to the server, told the bound address.
-async fn run<F, B>(config: Config, beside: F) -> anyhow::Result<()>
-where
-    F: FnOnce(SocketAddr) -> B,
-    B: Future<Output = anyhow::Result<()>> + 'static,
-{
-    let mut ends = Ends::new()?;
-    let (node, server) = Node::start(&config).await?;
-    let serving = actix::spawn(server);
-    node.rebuild().await?;
-    say_address(node.addr);
-    let steward = actix::spawn(steward::run(node.world.clone()));
-    tracing::info!(addr = %node.addr, node = %config.node, "ready");
-    let beside = actix::spawn(beside(node.addr));
-    ends.first().await;
-    beside.abort();
-    tokio::select! {
-        () = node.drain() => {}
-        () = ends.first() => {
-            tracing::warn!("second signal: leaving at once");
-            std::process::exit(130);
-        }
-    }
-    serving.await??;
-    steward.abort();
-    node.world.store.health.close().await?;
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// The signals that end a node.
-struct Ends {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Ends {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn first(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// The contract's first line on standard output.
-#[allow(clippy::print_stdout)]
-fn say_address(addr: SocketAddr) {
-    println!("listening on http://{addr}");
-}
-
-/// Where a person looks next.
-#[allow(clippy::print_stdout)]
-fn say_pages(addr: SocketAddr) {
-    println!(
-        "\n  Start page     http://{addr}/\n  Operator       http://{addr}/operator\n  Customer       http://{addr}/track\n\nCtrl-C ends the demo.\n"
-    );
-}
-
-/// `beeline serve`.
-pub fn serve(config: Config) -> anyhow::Result<()> {
-    actix_web::rt::System::new().block_on(run(config, |_| std::future::pending()))
-}
-
-/// `beeline demo`: a development node with a simulated city beside it, which speaks to it over real sockets like anybody else.
-pub fn demo(config: Config) -> anyhow::Result<()> {
-    let secret = config.identity.secret.as_ref().context("the demo needs a secret to sign its people's tokens")?;
-    let secret = secret.expose().to_vec();
-    let (stop_city, stopped) = oneshot::channel();
-    let (city_at, addr) = oneshot::channel::<SocketAddr>();
-    // A thread of its own: the people of the city must not slow the node down more than strangers would.
-    let city = std::thread::spawn(move || live_in(secret, addr, stopped));
-    let beside = move |addr| {
-        let _ = city_at.send(addr);
-        say_pages(addr);
-        std::future::pending()
-    };
-    let served = actix_web::rt::System::new().block_on(run(config, beside));
-    let _ = stop_city.send(());
-    let summary = city.join().map_err(|_| anyhow::anyhow!("the simulated city panicked"))?;
-    served?;
-    if let Some(summary) = summary? {
-        simulate::print_summary(&summary, false);
-    }
-    Ok(())
-}
-
-/// Runs the simulated city against the node at the address that comes, until told to stop.
-fn live_in(
-    secret: Vec<u8>,
-    addr: oneshot::Receiver<SocketAddr>,
-    stopped: oneshot::Receiver<()>,
-) -> anyhow::Result<Option<simulate::Summary>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let Ok(addr) = addr.await else { return Ok(None) };
-        let options = simulate::SimulateOptions { url: format!("http://{addr}"), secret, ..Default::default() };
-        let stop = async {
-            let _ = stopped.await;
-        };
-        simulate::run(options, stop).await.map(Some)
-    })
-}
-
-/// `beeline simulate`: the same city against any node, until Ctrl-C or its duration.
-pub fn simulate(options: simulate::SimulateOptions, json: bool) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let summary = runtime.block_on(async {
-        let mut ends = Ends::new()?;
-        simulate::run(options, async move { ends.first().await }).await
-    })?;
-    simulate::print_summary(&summary, json);
-    Ok(())
-}
-
-/// `beeline migrate`: opens the store, which brings its tables up to date.
-pub fn migrate(config: &Config) -> anyhow::Result<()> {
-    actix_web::rt::System::new().block_on(async {
-        let store = open_store(config, &Metrics::new())?;
-        store.health.close().await?;
-        Ok(())
-    })
 }

@@ -1,5 +1,9 @@
 //! What the command line looks like. Flags of settings are made from the table in `config`, so help and docs agree.
 
+use super::city::DEMO_HELP;
+use super::city::DemoArgs;
+use super::city::SIMULATE_HELP;
+use super::city::SimulateArgs;
 use super::evaluate::EvaluateCommand;
 use crate::config::Sources;
 use crate::config::table::SETTINGS;
@@ -19,6 +23,7 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Examples:
   beeline demo                               a city of simulated drivers and its pages
+  beeline demo --compare                     optimal against nearest dispatch, side by side
   beeline serve --dev                        an empty server for this machine only
   BEELINE_JWT_SECRET=... beeline serve       believes tokens signed with this secret
   beeline token --role driver --subject d-1  a token for the --dev server started here
@@ -50,23 +55,14 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Serve in development mode with a simulated city, and print the address of its pages.
-    Demo {
-        /// Run nearest and optimal dispatch side by side (not available yet).
-        #[arg(long)]
-        compare: bool,
-        /// TOML file with settings.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        #[command(flatten)]
-        settings: SettingFlags,
-    },
+    #[command(after_help = DEMO_HELP)]
+    Demo(DemoArgs),
     /// Serve drivers, customers, merchants and operators.
     #[command(after_help = "The first line on standard output says where: `listening on http://ADDR`. Logs go to \
         standard error as JSON.\nSIGTERM drains and ends with 0; a second one ends at once.")]
     Serve(ServerArgs),
     /// Simulated drivers, kitchens and customers against any node, through the public contract.
-    #[command(after_help = "Example:\n  beeline simulate --url http://127.0.0.1:8080 --secret-file \
-        beeline-data/dev-secret --drivers 500 --duration 5m")]
+    #[command(after_help = SIMULATE_HELP)]
     Simulate(SimulateArgs),
     /// Make a token, signed with the server's secret.
     #[command(after_help = "Examples:\n  beeline token --role operator --subject me\n  beeline token --role merchant \
@@ -153,32 +149,6 @@ impl FromArgMatches for SettingFlags {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
-}
-
-/// How to simulate.
-#[derive(Debug, Clone, Args)]
-pub struct SimulateArgs {
-    /// The node, such as http://127.0.0.1:8080.
-    #[arg(long)]
-    pub url: String,
-    /// File with the secret that signs the tokens of the simulated people.
-    #[arg(long, value_name = "FILE")]
-    pub secret_file: PathBuf,
-    /// Simulated drivers.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub drivers: u32,
-    /// Orders placed each minute.
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    pub orders_per_minute: u32,
-    /// The same seed plays the same city.
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub seed: u64,
-    /// Stop after this long, such as 90s or 10m; without it, on Ctrl-C.
-    #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
-    pub duration: Option<Duration>,
-    /// Print the summary as JSON on standard output.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Which token to make.

@@ -4,11 +4,13 @@
 //! command line cannot be understood or asks for what is not built yet.
 
 mod args;
+mod city;
 mod dead_letters;
 mod evaluate;
 mod token;
 
-pub use args::SimulateArgs;
+pub use city::DemoArgs;
+pub use city::SimulateArgs;
 
 use crate::config::Config;
 use crate::config::ConfigProblem;
@@ -17,9 +19,9 @@ use crate::config::Settings;
 use crate::config::print;
 use crate::http::auth::Verifier;
 use crate::node;
-use crate::simulate::SimulateOptions;
 use crate::telemetry;
 use crate::telemetry::Metrics;
+use anyhow::Context as _;
 use args::Cli;
 use args::Command;
 use args::DeadLettersArgs;
@@ -31,6 +33,10 @@ use std::process::ExitCode;
 /// The log level of a server that was told none, and of the demo.
 const USUAL_LOG: &str = "info";
 const QUIET_LOG: &str = "warn";
+
+/// What `demo --compare` sets side by side, and the settings it chooses itself.
+const POLICIES: [&str; 2] = ["optimal", "nearest"];
+const OWN_TO_COMPARE: [&str; 5] = ["listen", "metrics_listen", "data", "store", "dispatch_policy"];
 
 /// Runs the program for the arguments of this process.
 #[must_use]
@@ -51,9 +57,6 @@ enum Failure {
     /// The settings or the keys they name are wrong.
     #[error("{}", lines(.0))]
     Config(Vec<ConfigProblem>),
-    /// In the contract, but not built.
-    #[error("beeline: {0} is not available yet")]
-    NotAvailable(&'static str),
     /// Understood, but it asks for nothing that can be done.
     #[error("beeline: {0}")]
     Usage(String),
@@ -68,7 +71,7 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Failure::NotAvailable(_) | Failure::Usage(_) => ExitCode::from(2),
+            Failure::Usage(_) => ExitCode::from(2),
             Failure::Config(_) | Failure::InPart(_) | Failure::Failed(_) => ExitCode::FAILURE,
         }
     }
@@ -87,10 +90,10 @@ fn lines(problems: &[ConfigProblem]) -> String {
 
 fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Demo { compare: true, .. } => Err(Failure::NotAvailable("demo --compare")),
-        Command::Demo { config, settings, .. } => demo(start_quietly(&ServerArgs { config, dev: true, settings })?),
+        Command::Demo(args) if args.compare => compare(&args),
+        Command::Demo(args) => demo(&args),
         Command::Serve(args) => serve(start(&args)?),
-        Command::Simulate(args) => simulate(args),
+        Command::Simulate(args) => simulate(&args),
         Command::Token(args) => show(&token::make(&args)?),
         Command::Migrate(args) => migrate(start(&args)?),
         Command::CheckConfig(args) => check_config(&args),
@@ -107,12 +110,12 @@ fn start(args: &ServerArgs) -> Result<Config, Failure> {
 }
 
 /// The same for a person at a terminal: the usual log would drown what the demo says. A level somebody chose stays.
-fn start_quietly(args: &ServerArgs) -> Result<Config, Failure> {
+fn load_quietly(args: &ServerArgs) -> Result<Config, Failure> {
     let mut config = Config::load(&args.sources(), args.dev)?;
     if config.log == USUAL_LOG {
         QUIET_LOG.clone_into(&mut config.log);
     }
-    begin(config)
+    Ok(config)
 }
 
 fn begin(mut config: Config) -> Result<Config, Failure> {
@@ -128,8 +131,39 @@ fn serve(config: Config) -> Result<(), Failure> {
     Ok(node::serve(config)?)
 }
 
-fn demo(config: Config) -> Result<(), Failure> {
-    Ok(node::demo(config)?)
+fn demo(args: &DemoArgs) -> Result<(), Failure> {
+    let (config, settings) = (args.config.clone(), args.settings.clone());
+    let config = begin(load_quietly(&ServerArgs { config, dev: true, settings })?)?;
+    Ok(node::demo(config, args.city())?)
+}
+
+/// Two nodes whose settings differ in the policy of dispatch, and in what two processes cannot share.
+fn compare(args: &DemoArgs) -> Result<(), Failure> {
+    let chosen = OWN_TO_COMPARE.iter().filter(|key| args.settings.0.contains_key(**key));
+    let chosen: Vec<_> = chosen
+        .map(|key| ConfigProblem::new(format!("--{}", key.replace('_', "-")), "demo --compare chooses this itself"))
+        .collect();
+    if !chosen.is_empty() {
+        return Err(chosen.into());
+    }
+    let folder = tempfile::tempdir().context("a folder for the data of both nodes")?;
+    let [first, second] = POLICIES.map(|policy| {
+        let mut settings = args.settings.clone();
+        let data = folder.path().join(policy);
+        let database = format!("sqlite:{}", data.join("beeline.db").display());
+        let own = [
+            ("listen", "127.0.0.1:0"),
+            ("dispatch_policy", policy),
+            ("data", &*data.to_string_lossy()),
+            ("store", &database),
+        ];
+        settings.0.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        settings.0.entry("drain".to_owned()).or_insert_with(|| "1s".to_owned());
+        load_quietly(&ServerArgs { config: args.config.clone(), dev: true, settings })
+    });
+    let (first, mut second) = (begin(first?)?, second?);
+    second.ensure_dev_secret().map_err(|problem| vec![problem])?;
+    Ok(node::compare(POLICIES.map(str::to_owned), [first, second], args.city())?)
 }
 
 fn migrate(config: Config) -> Result<(), Failure> {
@@ -137,18 +171,9 @@ fn migrate(config: Config) -> Result<(), Failure> {
     show("The store is up to date.")
 }
 
-fn simulate(args: SimulateArgs) -> Result<(), Failure> {
+fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     let secret = Secret::read(&args.secret_file).map_err(|reason| vec![ConfigProblem::new("--secret-file", reason)])?;
-    let options = SimulateOptions {
-        url: args.url,
-        secret: secret.expose().to_vec(),
-        drivers: args.drivers as usize,
-        orders_per_minute: f64::from(args.orders_per_minute),
-        seed: args.seed,
-        duration: args.duration,
-        ..SimulateOptions::default()
-    };
-    Ok(node::simulate(options, args.json)?)
+    Ok(node::simulate(args.city(secret.expose()), args.json)?)
 }
 
 fn dead_letters(args: &DeadLettersArgs) -> Result<(), Failure> {

@@ -25,9 +25,11 @@ fn every_command_of_the_contract_is_understood() {
     for line in [
         "beeline demo",
         "beeline demo --compare",
+        "beeline demo --compare --drivers 60 --orders-per-minute 10 --seed 3 --duration 20m --driver-capacity 2",
         "beeline serve --config beeline.toml",
         "beeline serve --dev --listen 127.0.0.1:0 --fix-interval 0s",
         "beeline simulate --url http://x --secret-file f --drivers 5 --orders-per-minute 6 --seed 7 --duration 90s",
+        "beeline simulate --url http://x --secret-file f --answer 1s --decline 0.1 --trip 60s --prep 0s --watch-share 0.02 --warm-up 45s",
         "beeline token --role driver --subject d-1",
         "beeline token --role merchant --subject m --merchant-id shop --ttl 2h --data d",
         "beeline migrate --data d",
@@ -47,6 +49,8 @@ fn every_command_of_the_contract_is_understood() {
         "beeline fly",
         "beeline serve --no-such-setting 1",
         "beeline serve --jwt-secret x",
+        "beeline simulate --url http://x --secret-file f --decline 1.1",
+        "beeline simulate --url http://x --secret-file f --watch-share some",
         "beeline token --role ops --subject x",
         "beeline token --role driver",
         "beeline dead-letters list --queue other --url http://x",
@@ -71,13 +75,6 @@ fn every_setting_but_a_secret_has_its_flag() {
 }
 
 #[test]
-fn what_is_not_built_ends_with_two_and_says_so() {
-    let failure = dispatch(parse("beeline demo --compare").unwrap()).unwrap_err();
-    assert!(failure.to_string().ends_with("is not available yet"), "{failure}");
-    assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)));
-}
-
-#[test]
 fn dead_letters_without_a_target_or_a_token_end_with_two() {
     for (line, why) in [
         ("beeline dead-letters replay --queue orders --url http://x --token t", "--all"),
@@ -90,6 +87,26 @@ fn dead_letters_without_a_target_or_a_token_end_with_two() {
         assert!(failure.to_string().contains(why), "{line}: {failure}");
         assert_eq!(format!("{:?}", failure.exit_code()), format!("{:?}", ExitCode::from(2)));
     }
+}
+
+#[test]
+fn what_the_comparison_chooses_itself_cannot_be_chosen() {
+    let failure = dispatch(parse("beeline demo --compare --data x --dispatch-policy nearest").unwrap()).unwrap_err();
+    assert_eq!(failure.to_string().lines().count(), 2, "{failure}");
+    assert!(failure.to_string().contains("--dispatch-policy demo --compare chooses this itself"), "{failure}");
+}
+
+#[test]
+fn simulate_without_flags_plays_the_city_of_the_demo() {
+    let Command::Simulate(args) = parse("beeline simulate --url http://x --secret-file f").unwrap() else {
+        panic!("not simulate")
+    };
+    let usual = crate::simulate::SimulateOptions::default();
+    let asked = args.city(b"secret");
+    let told = |city: &crate::simulate::SimulateOptions| {
+        format!("{:?}", crate::simulate::SimulateOptions { url: String::new(), secret: Vec::new(), ..city.clone() })
+    };
+    assert_eq!(told(&asked), told(&usual));
 }
 
 #[test]

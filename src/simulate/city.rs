@@ -19,8 +19,7 @@ const RESTAURANTS: usize = 160;
 /// Farthest a restaurant may lie from the street that its orders are collected on.
 const TO_STREET_MAX_M: f64 = 60.0;
 /// How far customers live from where they order.
-const NEAREST_CUSTOMER_M: f64 = 250.0;
-const FARTHEST_CUSTOMER_M: f64 = 1_200.0;
+pub(crate) const CUSTOMERS_LIVE: Reach = Reach { nearest_m: 250.0, farthest_m: 1_200.0 };
 /// Tries to find an address before taking whatever came last.
 const ADDRESS_TRIES: usize = 40;
 /// A typical kitchen is this quick. Slower ones exist, but a demo is watched for minutes.
@@ -39,6 +38,13 @@ pub(crate) enum CityError {
     /// The map has no restaurants.
     #[error("the map has no restaurants")]
     NoRestaurants,
+}
+
+/// A ring around a place, in metres as the crow flies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reach {
+    pub(crate) nearest_m: f64,
+    pub(crate) farthest_m: f64,
 }
 
 /// Everything that does not move.
@@ -96,14 +102,14 @@ impl City {
     }
 
     /// Somewhere to deliver to, not far from a point, on a street with a name where there is one.
-    pub(crate) fn address_near(&self, centre: Point, dice: &mut Dice) -> Place {
-        let around = self.streets.within(centre, FARTHEST_CUSTOMER_M);
+    pub(crate) fn address_near(&self, centre: Point, reach: Reach, dice: &mut Dice) -> Place {
+        let around = self.streets.within(centre, reach.farthest_m);
         let mut found = Place { at: centre, address: "at the corner".to_owned() };
         for _ in 0..ADDRESS_TRIES {
             let Some(node) = dice.pick(&around) else { break };
             let at = self.streets.at(*node);
             found.at = at;
-            if at.distance_m(centre) < NEAREST_CUSTOMER_M {
+            if at.distance_m(centre) < reach.nearest_m {
                 continue;
             }
             if let Some(street) = self.streets.name_at(*node) {
@@ -175,8 +181,9 @@ pub(crate) mod tests {
         let mut dice = Dice::new(1, "addresses");
         let from = CITY.restaurants[0].place.at;
         for _ in 0..200 {
-            let home = CITY.address_near(from, &mut dice);
-            assert!((NEAREST_CUSTOMER_M..=FARTHEST_CUSTOMER_M).contains(&home.at.distance_m(from)), "{home:?}");
+            let home = CITY.address_near(from, CUSTOMERS_LIVE, &mut dice);
+            let Reach { nearest_m, farthest_m } = CUSTOMERS_LIVE;
+            assert!((nearest_m..=farthest_m).contains(&home.at.distance_m(from)), "{home:?}");
         }
     }
 }

@@ -15,6 +15,7 @@ use super::wire::Order;
 use super::wire::OrderEvent;
 use super::wire::Status;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest time a tick may catch up on; a laptop that slept does not make drivers leap.
 const CATCH_UP_MAX_S: f64 = 30.0;
@@ -35,6 +36,7 @@ struct Job {
     pickup: Point,
     dropoff: Point,
     ready: bool,
+    adopted_at_ms: i64,
     /// When the stop at which the driver stands was reached, and how long handing over takes from then, or from readiness, on.
     stopped_at_ms: Option<i64>,
     handover_ms: i64,
@@ -70,6 +72,8 @@ pub(crate) struct Courier {
     ticked_at_ms: i64,
     measured_at_ms: i64,
     battery: f64,
+    trip_ms: Option<i64>,
+    carried_m: f64,
 }
 
 impl Courier {
@@ -90,7 +94,15 @@ impl Courier {
             ticked_at_ms: now_ms,
             measured_at_ms: now_ms,
             battery: plan.battery,
+            trip_ms: None,
+            carried_m: 0.0,
         }
+    }
+
+    /// Hands over at once, but for the door: there the driver stands until so long after taking the order.
+    pub(crate) fn with_trip(mut self, trip: Option<Duration>) -> Self {
+        self.trip_ms = trip.map(|trip| i64::try_from(trip.as_millis()).unwrap_or(i64::MAX));
+        self
     }
 
     /// Starts where the server last saw the driver, as long as nothing was driven yet: a new run does not teleport anyone.
@@ -139,6 +151,7 @@ impl Courier {
             pickup: order.pickup.into(),
             dropoff: order.dropoff.into(),
             ready: order.is_ready(),
+            adopted_at_ms: self.ticked_at_ms,
             stopped_at_ms: None,
             handover_ms: seconds_ms(self.dice.between(8.0..30.0)),
         });
@@ -187,7 +200,11 @@ impl Courier {
         self.ticked_at_ms = now_ms;
         self.battery = (self.battery - seconds / 3_600.0 * DRAIN_PER_HOUR).max(0.01);
         self.choose_goal(now_ms);
+        let before_m = self.motion.odometer_m();
         self.motion.advance(seconds, &mut self.dice);
+        if self.is_busy() {
+            self.carried_m += self.motion.odometer_m() - before_m;
+        }
         let arrived = self.motion.arrived();
         if !self.is_busy() {
             if arrived && self.goal.take().is_some() {
@@ -196,6 +213,14 @@ impl Courier {
             return None;
         }
         if arrived { self.at_stop(now_ms) } else { None }
+    }
+
+    /// Whole metres driven with an order since last asked.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(crate) fn take_carried_m(&mut self) -> u64 {
+        let whole = self.carried_m.floor().max(0.0);
+        self.carried_m -= whole;
+        whole as u64
     }
 
     /// Measures where the driver is. The same number is never used twice.
@@ -252,7 +277,10 @@ impl Courier {
         let order_id = self.current()?.order_id.clone();
         let job = self.jobs.iter_mut().find(|job| job.order_id == order_id)?;
         let stopped_at_ms = *job.stopped_at_ms.get_or_insert(now_ms);
-        let handed_over = now_ms - stopped_at_ms >= job.handover_ms;
+        let handed_over = match self.trip_ms {
+            None => now_ms - stopped_at_ms >= job.handover_ms,
+            Some(trip_ms) => job.before_pickup() || now_ms - job.adopted_at_ms >= trip_ms,
+        };
         let status = match job.status {
             Status::Assigned => Status::AtPickup,
             Status::AtPickup if !job.ready && now_ms - stopped_at_ms < PATIENCE_MS => return None,

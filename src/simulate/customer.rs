@@ -1,6 +1,8 @@
 //! Customers and the kitchens that cook for them: an order is placed, cooked, watched to the door, and sometimes given up.
 
 use super::api::Api;
+use super::clock::now_ms;
+use super::clock::until;
 use super::line::Exchange;
 use super::line::Line;
 use super::line::LineEvent;
@@ -17,7 +19,6 @@ use super::watch::Watch;
 use super::wire::ClientFrame;
 use super::wire::Order;
 use super::wire::ServerFrame;
-use super::wire::Status;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,40 +35,49 @@ pub(crate) struct Customer {
     exchange: Arc<Exchange>,
     person: Person,
     order_id: String,
-    /// `None` for an order of an earlier run, whose times are not this run's.
-    placed_at: Option<Instant>,
     cancel_at: Option<Instant>,
     watch: Watch,
     from_first: bool,
-    assigned: bool,
     subscribed: bool,
     subscribe_at: Option<Instant>,
 }
 
-/// Places an order, lets it be cooked, and watches it to its end.
-pub(crate) async fn order(exchange: Arc<Exchange>, plan: OrderPlan, run_id: u64) {
+/// Places an order and lets it be cooked; answers it if the server took it.
+pub(crate) async fn place(exchange: &Arc<Exchange>, plan: &OrderPlan, run_id: u64) -> Option<Order> {
     let api = &exchange.api;
     let clicked = Instant::now();
-    let order = match api.place(&plan, format!("city-{run_id:x}-{}", plan.number)).await {
+    let order = match api.place(plan, format!("city-{run_id:x}-{}", plan.number)).await {
         Ok(order) => order,
-        Err(_) => return api.tally.one(Count::OrdersRefused),
+        Err(_) => {
+            api.tally.one(Count::OrdersRefused);
+            return None;
+        }
     };
+    api.tally.took(Span::Placing, i64::try_from(clicked.elapsed().as_millis()).unwrap_or(i64::MAX));
     api.tally.one(Count::OrdersPlaced);
+    exchange.ledger.placed(&order);
     if order.customer_id.as_ref().is_some_and(|id| *id != plan.customer_id) {
         api.tally.violation(format!("order {} of {} says {:?}", order.order_id, plan.customer_id, order.customer_id));
     }
-    if let Goods::Meal { merchant_id, ready_after, .. } = &plan.goods {
+    if let Goods::Meal { merchant_id, ready_after, .. } = &plan.goods
+        && !order.is_ready()
+    {
         tokio::spawn(cook(Arc::clone(api), merchant_id.clone(), order.order_id.clone(), clicked + *ready_after));
     }
+    Some(order)
+}
+
+/// Places an order and watches it to its end.
+pub(crate) async fn order(exchange: Arc<Exchange>, plan: OrderPlan, run_id: u64) {
+    let clicked = Instant::now();
+    let Some(order) = place(&exchange, &plan, run_id).await else { return };
     let customer = Customer {
         person: Person::new(Role::Customer, &plan.customer_id),
         watch: Watch::new(&order.order_id),
         order_id: order.order_id,
-        placed_at: Some(clicked),
         cancel_at: plan.cancel_after.map(|after| clicked + after),
         // Half of them want to see everything from the start, half take it from where it is.
         from_first: plan.number.is_multiple_of(2),
-        assigned: false,
         subscribed: false,
         subscribe_at: None,
         exchange,
@@ -75,10 +85,23 @@ pub(crate) async fn order(exchange: Arc<Exchange>, plan: OrderPlan, run_id: u64)
     customer.watch_to_the_end().await;
 }
 
+/// Places an order and looks at it no more, unless to give it up.
+pub(crate) async fn order_unwatched(exchange: Arc<Exchange>, plan: OrderPlan, run_id: u64) {
+    let clicked = Instant::now();
+    let Some(order) = place(&exchange, &plan, run_id).await else { return };
+    let Some(after) = plan.cancel_after else { return };
+    tokio::time::sleep_until(clicked + after).await;
+    // A refusal is counted by its code: the goods have left, which is how most of these end.
+    if let Ok(order) = exchange.api.cancel(&plan.customer_id, &order.order_id).await {
+        exchange.ledger.looked_at(&order);
+    }
+}
+
 /// Goes on with an order that an earlier run has left under way.
 pub(crate) async fn resume(exchange: Arc<Exchange>, order: Order) {
     let api = &exchange.api;
     api.tally.one(Count::OrdersResumed);
+    exchange.ledger.resumed(&order);
     if let Some(merchant_id) = order.merchant_id.as_ref().filter(|_| !order.is_ready()) {
         // What was on the stove needs half its time again.
         let seconds = order.prep.as_ref().map_or(0.0, |prep| prep.seconds.clamp(0.0, 3_600.0) / 2.0);
@@ -90,10 +113,8 @@ pub(crate) async fn resume(exchange: Arc<Exchange>, order: Order) {
         person: Person::new(Role::Customer, customer_id),
         watch: Watch::new(&order.order_id),
         order_id: order.order_id,
-        placed_at: None,
         cancel_at: None,
         from_first: true,
-        assigned: true,
         subscribed: false,
         subscribe_at: None,
         exchange,
@@ -152,6 +173,7 @@ impl Customer {
         let seen = match frame {
             ServerFrame::Order(event) => {
                 tally.one(Count::OrderEvents);
+                self.exchange.ledger.heard(&event);
                 self.watch.event(&event, now_ms())
             }
             ServerFrame::Location(push) => {
@@ -171,32 +193,9 @@ impl Customer {
             _ => return,
         };
         match seen {
-            Seen::Moved(status) => self.moved(status),
-            Seen::Position { age_ms: Some(age_ms) } => tally.push_age(age_ms),
+            Seen::Position { age_ms: Some(age_ms) } => tally.took(Span::PushAge, age_ms),
             Seen::Broken(what) => tally.violation(what),
-            Seen::Position { age_ms: None } | Seen::Nothing => {}
-        }
-    }
-
-    fn moved(&mut self, status: Status) {
-        let tally = &self.exchange.api.tally;
-        let took = |span| {
-            if let Some(placed_at) = self.placed_at {
-                tally.took(span, placed_at.elapsed());
-            }
-        };
-        match status {
-            Status::Assigned if !self.assigned => {
-                took(Span::Assign);
-                self.assigned = true;
-            }
-            Status::Delivered => {
-                took(Span::ClickToDoor);
-                tally.one(Count::OrdersDelivered);
-            }
-            Status::Cancelled => tally.one(Count::OrdersCancelled),
-            Status::Failed => tally.one(Count::OrdersFailed),
-            _ => {}
+            Seen::Position { age_ms: None } | Seen::Moved | Seen::Nothing => {}
         }
     }
 
@@ -232,16 +231,4 @@ impl Customer {
             }
         }
     }
-}
-
-/// Sleeps until a moment, or for ever without one.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }

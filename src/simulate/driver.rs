@@ -1,5 +1,7 @@
 //! A simulated driver on the line: sends fixes, answers offers, takes steps, and after any break goes on from what the server says.
 
+use super::clock::now_ms;
+use super::clock::until;
 use super::commands::Command;
 use super::commands::Commands;
 use super::courier::Answer;
@@ -43,6 +45,8 @@ pub(crate) struct Habits {
     pub(crate) fix_every: Duration,
     /// How often a driver looks at the world.
     pub(crate) tick: Duration,
+    /// Time to answer an offer; `None` for 1 to 4 seconds, as people take.
+    pub(crate) answer: Option<Duration>,
     /// Share of offers declined.
     pub(crate) declines: f64,
     /// City seconds a second: 1 wherever a server looks at clocks and speeds; tests of the protocol live faster.
@@ -51,7 +55,7 @@ pub(crate) struct Habits {
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { fix_every: Duration::from_secs(3), tick: Duration::from_secs(1), declines: 0.06, pace: 1 }
+        Self { fix_every: Duration::from_secs(3), tick: Duration::from_secs(1), answer: None, declines: 0.06, pace: 1 }
     }
 }
 
@@ -60,7 +64,7 @@ impl Default for Habits {
 struct Considered {
     offer_id: String,
     orders: Vec<Order>,
-    answer_at_ms: i64,
+    answer_at: Instant,
     accept: bool,
 }
 
@@ -122,6 +126,7 @@ impl Driver {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut online = None;
         let mut busy = None;
+        let mut ticked_at = Instant::now();
         loop {
             tokio::select! {
                 event = self.line.next() => match event {
@@ -136,7 +141,11 @@ impl Driver {
                     }
                     LineEvent::Over => return,
                 },
-                _ = clock.tick() => self.tick(now_ms()).await,
+                () = until(self.considered.as_ref().map(|considered| considered.answer_at)) => self.answer_offer(now_ms()),
+                _ = clock.tick() => {
+                    self.count_time(&mut ticked_at);
+                    self.tick(now_ms()).await;
+                }
             }
             match (self.courier.is_busy(), busy.is_some()) {
                 (true, false) => busy = Some(Held::new(&tally, Gauge::DriversBusy)),
@@ -145,6 +154,17 @@ impl Driver {
             }
             debug_assert!(online.is_some() == self.up);
         }
+    }
+
+    /// How long the driver was there, how much of it with an order, and how far they drove with it.
+    fn count_time(&mut self, ticked_at: &mut Instant) {
+        let elapsed_ms = u64::try_from(ticked_at.elapsed().as_millis()).unwrap_or(0);
+        *ticked_at += Duration::from_millis(elapsed_ms);
+        let (is_busy, carried_m) = (self.courier.is_busy(), self.courier.take_carried_m());
+        let tally = self.tally();
+        tally.add(Count::DriverMs, elapsed_ms);
+        tally.add(Count::BusyMs, if is_busy { elapsed_ms } else { 0 });
+        tally.add(Count::MetresBusy, carried_m);
     }
 
     fn tally(&self) -> &Tally {
@@ -194,7 +214,6 @@ impl Driver {
             return;
         }
         self.send_fixes(now_ms);
-        self.answer_offer(now_ms);
         if let Some(step) = step.filter(|_| now_ms >= self.step_due_ms)
             && !self.commands.step_is_open()
         {
@@ -247,8 +266,7 @@ impl Driver {
     }
 
     fn answer_offer(&mut self, now_ms: i64) {
-        let Some(considered) = self.considered.take_if(|considered| now_ms >= considered.answer_at_ms) else { return };
-        let Considered { offer_id, orders, accept, .. } = considered;
+        let Some(Considered { offer_id, orders, accept, .. }) = self.considered.take() else { return };
         self.command(Command::Answer { offer_id, accept, orders }, now_ms);
     }
 
@@ -295,12 +313,14 @@ impl Driver {
         let told = self.considered.as_ref().is_some_and(|considered| considered.offer_id == offer_id);
         let Answer { after_ms, accept } = self.courier.considers_offer(self.habits.declines);
         if !told {
-            let answer_at_ms = now_ms() + after_ms / self.habits.pace;
-            self.considered = Some(Considered { offer_id, orders, answer_at_ms, accept });
+            let drawn = Duration::from_millis(u64::try_from(after_ms / self.habits.pace).unwrap_or(0));
+            let answer_at = Instant::now() + self.habits.answer.unwrap_or(drawn);
+            self.considered = Some(Considered { offer_id, orders, answer_at, accept });
         }
     }
 
     fn order_changed(&mut self, event: &OrderEvent) {
+        self.exchange.ledger.heard(event);
         if self.courier.order_changed(event) == Effect::Unknown {
             (self.must_ask, self.ask_due_ms) = (true, 0);
         }
@@ -353,8 +373,4 @@ impl fmt::Display for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}, {})", self.person.id, self.name, self.courier.vehicle_name())
     }
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }

@@ -8,6 +8,7 @@ use super::backoff::Backoff;
 use super::backoff::Ended;
 use super::backoff::Next;
 use super::dice::Dice;
+use super::ledger::Ledger;
 use super::tally::Count;
 use super::token::Person;
 use super::token::RENEW_AFTER;
@@ -67,12 +68,14 @@ struct Outgoing {
 /// What all lines of a city share.
 pub(crate) struct Exchange {
     pub(crate) api: Arc<Api>,
+    pub(crate) ledger: Ledger,
     connecting: Semaphore,
 }
 
 impl Exchange {
     pub(crate) fn new(api: Arc<Api>) -> Self {
-        Self { api, connecting: Semaphore::new(CONNECTING_MAX) }
+        let ledger = Ledger::new(Arc::clone(&api.tally));
+        Self { api, ledger, connecting: Semaphore::new(CONNECTING_MAX) }
     }
 
     /// Opens a line for a person.

@@ -5,17 +5,21 @@
 //!
 //! In reading order: `city` (streets and restaurants from the map), `plan` (who and what, from a seed), `courier` with `motion` and `noise`
 //! (a driver without a network), `line` (a socket that is kept up), `driver`, `customer` with `watch` (which checks what the server
-//! promises), `run`.
+//! promises), `ledger` (what became of every order), `town` (all of it on one node), `run` and `compare`.
 
 mod api;
 mod backoff;
 mod city;
+mod clock;
 mod commands;
+mod compare;
 mod courier;
 mod customer;
 mod dice;
 mod driver;
 mod fixes;
+mod histogram;
+mod ledger;
 mod line;
 mod motion;
 pub(crate) mod mvt;
@@ -28,16 +32,20 @@ mod streets;
 mod summary;
 mod tally;
 mod token;
+mod town;
 mod ui;
 mod watch;
 mod wire;
 
+pub use compare::Side;
+pub use compare::compare;
 pub use run::SimulateOptions;
 pub use run::run;
 pub use summary::FixCounts;
 pub use summary::OfferCounts;
 pub use summary::OrderCounts;
 pub use summary::Summary;
+pub use summary::Times;
 pub use ui::print_summary;
 
 #[cfg(test)]

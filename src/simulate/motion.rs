@@ -49,6 +49,7 @@ pub(crate) struct Motion {
     along_m: f64,
     next_halt_m: f64,
     halt_s: f64,
+    odometer_m: f64,
 }
 
 impl Motion {
@@ -64,6 +65,7 @@ impl Motion {
             along_m: 0.0,
             next_halt_m: HALT_EVERY_M,
             halt_s: 0.0,
+            odometer_m: 0.0,
         }
     }
 
@@ -78,6 +80,11 @@ impl Motion {
 
     pub(crate) fn speed_mps(&self) -> f64 {
         self.speed_mps
+    }
+
+    /// Metres driven so far.
+    pub(crate) fn odometer_m(&self) -> f64 {
+        self.odometer_m
     }
 
     pub(crate) fn vehicle(&self) -> Vehicle {
@@ -140,6 +147,7 @@ impl Motion {
 
     fn travel(&mut self, metres: f64) {
         self.along_m += metres;
+        self.odometer_m += metres;
         while let Some(leg) = self.route.legs.get(self.leg) {
             self.heading_deg = leg.from.bearing_deg(leg.to);
             if self.along_m < leg.length_m {

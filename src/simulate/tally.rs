@@ -1,20 +1,17 @@
 //! What happened so far, counted by every task of the city at once.
 
+use super::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// Violations told in words; all of them are counted.
 const TOLD_MAX: usize = 20;
 /// Distinct refusal codes remembered.
 const CODES_MAX: usize = 64;
-/// Push ages above this many milliseconds count as this many.
-const AGE_MAX_MS: usize = 60_000;
 
 /// Things counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +34,12 @@ pub(crate) enum Count {
     Pushes,
     OrderEvents,
     StaleNotices,
+    DoubleAssignments,
+    /// Milliseconds that drivers were there, and of these with an order.
+    DriverMs,
+    BusyMs,
+    /// Metres driven with an order.
+    MetresBusy,
     Reconnects,
 }
 
@@ -50,28 +53,36 @@ pub(crate) enum Gauge {
     Watching,
 }
 
-/// Times of which the mean is told.
+/// Times told as percentiles or means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
-    Assign,
+    /// An order from the click to the answer.
+    Placing,
+    /// A position from the driver's device to the customer.
+    PushAge,
+    /// From when matching should act to a driver who has accepted.
+    DueToAssigned,
+    /// From the driver's yes to the door.
+    AssignedToDelivered,
+    /// From the click to a driver who has accepted, and to the door.
+    ClickToAssigned,
     ClickToDoor,
+    /// Goods that are ready and wait for the driver.
+    ReadyToPickup,
 }
+
+/// Milliseconds of a step, and steps, of each.
+const SPANS: [(u64, usize); 7] =
+    [(1, 90_000), (1, 60_000), (1, 120_000), (100, 36_000), (100, 36_000), (100, 72_000), (100, 36_000)];
 
 /// See the module.
 pub(crate) struct Tally {
     counts: [AtomicU64; COUNTS],
     gauges: [AtomicI64; 3],
-    spans: [SpanSum; 2],
-    ages_ms: Vec<AtomicU32>,
+    spans: [Histogram; SPANS.len()],
     violations: AtomicU64,
     told: Mutex<Vec<String>>,
     refusals: Mutex<BTreeMap<String, u64>>,
-}
-
-#[derive(Default)]
-struct SpanSum {
-    total_ms: AtomicU64,
-    count: AtomicU64,
 }
 
 impl Tally {
@@ -79,8 +90,7 @@ impl Tally {
         Self {
             counts: Default::default(),
             gauges: Default::default(),
-            spans: Default::default(),
-            ages_ms: (0..=AGE_MAX_MS).map(|_| AtomicU32::new(0)).collect(),
+            spans: SPANS.map(|(step_ms, steps)| Histogram::new(step_ms, steps)),
             violations: AtomicU64::new(0),
             told: Mutex::default(),
             refusals: Mutex::default(),
@@ -107,38 +117,13 @@ impl Tally {
         self.gauges[what as usize].load(Ordering::Relaxed)
     }
 
-    pub(crate) fn took(&self, what: Span, time: Duration) {
-        let sum = &self.spans[what as usize];
-        sum.total_ms.fetch_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        sum.count.fetch_add(1, Ordering::Relaxed);
+    /// Something took this long.
+    pub(crate) fn took(&self, what: Span, ms: i64) {
+        self.span(what).note(ms);
     }
 
-    /// Mean seconds, `None` before the first.
-    #[allow(clippy::cast_precision_loss)]
-    pub(crate) fn mean_s(&self, what: Span) -> Option<f64> {
-        let sum = &self.spans[what as usize];
-        let count = sum.count.load(Ordering::Relaxed);
-        (count > 0).then(|| sum.total_ms.load(Ordering::Relaxed) as f64 / 1_000.0 / count as f64)
-    }
-
-    /// A position arrived this long after its device took it.
-    pub(crate) fn push_age(&self, age_ms: i64) {
-        let at = usize::try_from(age_ms).unwrap_or(0).min(AGE_MAX_MS);
-        self.ages_ms[at].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The age below which this share (0 to 1) of all pushes stayed, in milliseconds; `None` before the first.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-    pub(crate) fn push_age_ms(&self, share: f64) -> Option<u64> {
-        let counts: Vec<u64> = self.ages_ms.iter().map(|count| u64::from(count.load(Ordering::Relaxed))).collect();
-        let total: u64 = counts.iter().sum();
-        let wanted = (total as f64 * share).ceil().max(1.0) as u64;
-        let mut seen = 0;
-        let found = counts.iter().position(|count| {
-            seen += count;
-            seen >= wanted
-        });
-        found.filter(|_| total > 0).and_then(|ms| u64::try_from(ms).ok())
+    pub(crate) fn span(&self, what: Span) -> &Histogram {
+        &self.spans[what as usize]
     }
 
     /// The server broke its contract.
@@ -196,16 +181,6 @@ impl Drop for Held<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_exact_to_the_millisecond() {
-        let tally = Tally::new();
-        assert_eq!(tally.push_age_ms(0.5), None);
-        (1..=100).for_each(|age| tally.push_age(age));
-        assert_eq!((tally.push_age_ms(0.5), tally.push_age_ms(0.99)), (Some(50), Some(99)));
-        tally.push_age(10_000_000);
-        assert_eq!(tally.push_age_ms(1.0), Some(60_000));
-    }
 
     #[test]
     fn every_violation_is_counted_and_the_first_are_told() {

@@ -5,6 +5,7 @@ use super::summary::Summary;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::io::IsTerminal;
+use std::io::Write;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -59,6 +60,47 @@ impl Display {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Two cities at once on standard output: a table that is drawn over itself, or plain lines where there is no terminal.
+pub(crate) struct SideBySide {
+    redraws: bool,
+    drawn_lines: usize,
+    line_due: Instant,
+    quiet: bool,
+}
+
+impl SideBySide {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let redraws = !quiet && std::io::stdout().is_terminal();
+        Self { redraws, drawn_lines: 0, line_due: Instant::now() + LINE_EVERY, quiet }
+    }
+
+    /// Shows the state so far, as a line or as a table.
+    pub(crate) fn show(&mut self, line: impl FnOnce() -> String, table: impl FnOnce() -> String) {
+        if self.redraws {
+            self.draw(&table());
+        } else if !self.quiet && Instant::now() >= self.line_due {
+            self.line_due = Instant::now() + LINE_EVERY;
+            println!("{}", line());
+        }
+    }
+
+    /// Shows the end.
+    pub(crate) fn finish(&mut self, table: &str) {
+        self.draw(table);
+    }
+
+    fn draw(&mut self, table: &str) {
+        if self.drawn_lines > 0 {
+            // Up to where the last one began, and clear from there (ECMA-48: CUU, ED).
+            print!("\x1b[{}A\x1b[J", self.drawn_lines);
+        }
+        print!("{table}");
+        // A reader that has gone away is no failure of the city.
+        let _ = std::io::stdout().flush();
+        self.drawn_lines = table.lines().count();
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Watch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// The order has come to a new step.
-    Moved(Status),
+    Moved,
     /// Something was said again, or said nothing new.
     Nothing,
     /// A position; its age, unless it is the first one, which is as old as it happens to be.
@@ -101,7 +101,7 @@ impl Watch {
         } else if !was_active && event.status.is_active() {
             (self.skip_age, self.last_fix_ms) = (true, None);
         }
-        if before == Some(event.status) { Seen::Nothing } else { Seen::Moved(event.status) }
+        if before == Some(event.status) { Seen::Nothing } else { Seen::Moved }
     }
 
     pub(crate) fn position(&mut self, push: &LocationPush, now_ms: i64) -> Seen {
@@ -149,7 +149,7 @@ mod tests {
 
     fn event(seq: i64, status: Status) -> OrderEvent {
         let driver_id = status.is_active().then(|| "D001".to_owned());
-        OrderEvent { order_id: "o".to_owned(), seq, status, driver_id, order: None }
+        OrderEvent { order_id: "o".to_owned(), seq, status, at: None, driver_id, order: None }
     }
 
     fn push(driver_id: &str, second: i64) -> LocationPush {
@@ -162,7 +162,7 @@ mod tests {
         let mut watch = Watch::new("o");
         watch.subscribing(0, true);
         for (seq, status) in events {
-            assert_eq!(watch.event(&event(*seq, *status), 0), Seen::Moved(*status));
+            assert_eq!(watch.event(&event(*seq, *status), 0), Seen::Moved);
         }
         watch
     }

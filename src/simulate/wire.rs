@@ -56,6 +56,9 @@ pub(crate) struct Prep {
     pub(crate) state: String,
     #[serde(default)]
     pub(crate) seconds: f64,
+    /// When the goods are, or were, ready.
+    #[serde(default)]
+    pub(crate) ready_at: Option<String>,
 }
 
 /// An order, as far as the city needs it.
@@ -71,6 +74,12 @@ pub(crate) struct Order {
     pub(crate) merchant_id: Option<String>,
     #[serde(default)]
     pub(crate) driver_id: Option<String>,
+    #[serde(default)]
+    pub(crate) assignment_id: Option<String>,
+    #[serde(default)]
+    pub(crate) created_at: Option<String>,
+    #[serde(default)]
+    pub(crate) due_at: Option<String>,
     pub(crate) pickup: LatLng,
     pub(crate) dropoff: LatLng,
     #[serde(default)]
@@ -98,6 +107,9 @@ pub(crate) struct OrderEvent {
     pub(crate) order_id: String,
     pub(crate) seq: i64,
     pub(crate) status: Status,
+    /// When, by the server's clock.
+    #[serde(default)]
+    pub(crate) at: Option<String>,
     #[serde(default)]
     pub(crate) driver_id: Option<String>,
     #[serde(default)]
@@ -117,8 +129,13 @@ pub(crate) struct LocationPush {
 impl LocationPush {
     /// When the driver's device took it, in Unix milliseconds; `None` if that is no time.
     pub(crate) fn taken_ms(&self) -> Option<i64> {
-        crate::protocol::time::from_rfc3339(&self.timestamp).map(|at| at.0)
+        millis_of(&self.timestamp)
     }
+}
+
+/// A moment of the wire in Unix milliseconds; `None` if it is none.
+pub(crate) fn millis_of(text: &str) -> Option<i64> {
+    crate::protocol::time::from_rfc3339(text).map(|at| at.0)
 }
 
 /// A fix that a batch did not take.

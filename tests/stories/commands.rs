@@ -75,16 +75,6 @@ async fn every_command_explains_itself() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_says_so_and_ends_with_2() {
-    let commands: [&[&str]; 1] = [&["demo", "--compare"]];
-    for arguments in commands {
-        let output = run(beeline(arguments)).await;
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains("not available"), "{arguments:?}: {}", text(&output.stderr));
-    }
-}
-
-#[tokio::test]
 async fn an_instance_is_played_and_a_broken_one_named_by_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text.replace(' ', "\t")).unwrap();

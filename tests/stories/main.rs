@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod commands;
+mod compare;
 mod contest;
 mod dead_letters;
 mod documents;

@@ -54,6 +54,8 @@ use std::time::Instant;
 const TICK: Duration = Duration::from_millis(250);
 /// Time between two ticks while all orders wait for their moment: drivers move, kitchens change their word.
 const CALM_TICK: Duration = Duration::from_secs(1);
+/// From arriving at the door until the driver is free: both halves of what matching counts for it.
+const HANDOVER_MS: i64 = 120_000;
 /// Drivers who will be free within this time are weighed with those who are, in milliseconds.
 const SOON_FREE_MS: i64 = 10 * 60 * 1_000;
 
@@ -255,8 +257,9 @@ fn candidate(world: &World, near: Nearby, now: Millis) -> Option<Candidate<Posit
         (live.fix.position, now)
     } else {
         let work = world.engagements.get(&driver_id).filter(|work| work.until.since(now) <= SOON_FREE_MS)?;
-        // One who is late could be free any moment, but is not yet.
-        (work.at, work.until.max(now + 1_000))
+        // The arrival is foreseen without the handing over. One who is late is taken to be as late again: whoever could be
+        // free any moment would for ever look better than somebody who is.
+        (work.at, work.until.max(now + now.since(work.until)) + HANDOVER_MS)
     };
     let standing = &live.standing;
     Some(Candidate {

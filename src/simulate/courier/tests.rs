@@ -1,3 +1,4 @@
+use super::super::city::CUSTOMERS_LIVE;
 use super::super::city::tests::CITY;
 use super::super::plan;
 use super::*;
@@ -10,8 +11,8 @@ fn courier() -> Courier {
 
 fn meal(courier: &mut Courier, ready: bool) -> Order {
     let mut dice = Dice::new(2, "meal");
-    let pickup = CITY.address_near(courier.motion.at(), &mut dice);
-    let dropoff = CITY.address_near(pickup.at, &mut dice);
+    let pickup = CITY.address_near(courier.motion.at(), CUSTOMERS_LIVE, &mut dice);
+    let dropoff = CITY.address_near(pickup.at, CUSTOMERS_LIVE, &mut dice);
     Order {
         order_id: "order-1".to_owned(),
         status: Status::Assigned,
@@ -21,13 +22,20 @@ fn meal(courier: &mut Courier, ready: bool) -> Order {
         driver_id: Some("D001".to_owned()),
         pickup: pickup.lat_lng(),
         dropoff: dropoff.lat_lng(),
-        prep: Some(Prep { state: if ready { "ready" } else { "preparing" }.to_owned(), seconds: 120.0 }),
+        assignment_id: None,
+        created_at: None,
+        due_at: None,
+        prep: Some(prep(ready)),
     }
+}
+
+fn prep(ready: bool) -> Prep {
+    Prep { state: if ready { "ready" } else { "preparing" }.to_owned(), seconds: 120.0, ready_at: None }
 }
 
 fn event(status: Status, seq: i64, driver_id: Option<&str>) -> OrderEvent {
     let driver_id = driver_id.map(str::to_owned);
-    OrderEvent { order_id: "order-1".to_owned(), seq, status, driver_id, order: None }
+    OrderEvent { order_id: "order-1".to_owned(), seq, status, at: None, driver_id, order: None }
 }
 
 /// Ticks each second until a step is wanted, an hour at most.
@@ -58,6 +66,25 @@ fn an_order_is_carried_from_door_to_door_step_by_step() {
 }
 
 #[test]
+fn a_trip_of_a_given_length_ends_at_the_door_when_it_is_over() {
+    let mut courier = courier().with_trip(Some(Duration::from_secs(1_800)));
+    let order = meal(&mut courier, true);
+    courier.adopt(&order);
+    let (mut now_ms, mut steps) = (0, Vec::new());
+    while let Some(step) = courier.is_busy().then(|| until_step(&mut courier, &mut now_ms)).flatten() {
+        courier.step_taken(&step);
+        steps.push((step.status, now_ms));
+    }
+    assert_eq!(steps.last().unwrap(), &(Status::Delivered, 1_800_000));
+    assert_eq!(steps[1], (Status::PickedUp, steps[0].1 + 1_000), "no time is lost at the counter");
+    let straight_m = Point::from(order.pickup).distance_m(order.dropoff.into());
+    #[allow(clippy::cast_precision_loss)]
+    let carried_m = courier.take_carried_m() as f64;
+    assert!(carried_m > straight_m, "{carried_m} m driven, {straight_m} m apart");
+    assert_eq!(courier.take_carried_m(), 0);
+}
+
+#[test]
 fn nothing_is_taken_before_the_kitchen_is_ready() {
     let mut courier = courier();
     let mut order = meal(&mut courier, false);
@@ -70,7 +97,7 @@ fn nothing_is_taken_before_the_kitchen_is_ready() {
         assert_eq!(courier.tick(now_ms), None);
     }
     assert_eq!(courier.waits_for(), Some("order-1"));
-    order.prep = Some(Prep { state: "ready".to_owned(), seconds: 120.0 });
+    order.prep = Some(prep(true));
     order.status = Status::AtPickup;
     order.version = 6;
     courier.adopt(&order);

@@ -15,6 +15,7 @@ use super::plan::Orders;
 use super::run::SimulateOptions;
 use super::run::run;
 use super::tally::Count;
+use super::tally::Span;
 use super::tally::Tally;
 use super::token::Mint;
 use super::wire::Status;
@@ -40,8 +41,13 @@ fn town(server: &Fake) -> Town {
     let api = Api::new(&server.url(), Mint::new(SECRET), Arc::clone(&tally)).unwrap();
     let exchange = Arc::new(Exchange::new(Arc::new(api)));
     let plan = plan::drivers(&CITY, 1, 1).remove(0);
-    let habits =
-        Habits { fix_every: Duration::from_millis(20), tick: Duration::from_millis(5), declines: 0.0, pace: 600 };
+    let habits = Habits {
+        fix_every: Duration::from_millis(20),
+        tick: Duration::from_millis(5),
+        answer: None,
+        declines: 0.0,
+        pace: 600,
+    };
     let courier = Courier::new(Arc::clone(&CITY), &plan, 1, jiff::Timestamp::now().as_millisecond());
     let driver = tokio::spawn(Driver::new(&exchange, courier, &plan, habits).drive());
     let order = OrderPlan { cancel_after: None, ..a_meal() };
@@ -76,7 +82,7 @@ async fn an_order_goes_from_the_click_to_the_door() {
     let counts = [Count::OrdersPlaced, Count::OffersAccepted, Count::OrdersDelivered, Count::Reconnects];
     assert_eq!(counts.map(|count| tally.get(count)), [1, 1, 1, 0]);
     assert!(tally.get(Count::Pushes) > 10);
-    assert!(tally.push_age_ms(0.5).is_some_and(|ms| ms < 1_000));
+    assert!(tally.span(Span::PushAge).percentile_ms(0.5).is_some_and(|ms| ms < 1_000));
     let steps: Vec<Status> = server.state().history();
     let expected = [
         Status::Created,
