@@ -21,4 +21,5 @@ pub mod config;
 pub mod node;
 pub mod telemetry;
 
+pub mod evaluate;
 pub mod simulate;

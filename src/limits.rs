@@ -42,6 +42,10 @@ pub const EVENTS_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 pub const DEAD_LETTERS_KEPT_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
 /// Candidates weighed for one order.
 pub const CANDIDATES_MAX: usize = 32;
+/// Drivers one cell weighs in one decision.
+pub const CELL_DRIVERS_MAX: usize = 400;
+/// Orders of neighbouring cells that one cell weighs as competition.
+pub const CELL_FOREIGN_ORDERS_MAX: usize = 400;
 /// Heartbeat of every socket, in seconds.
 pub const HEARTBEAT_S: u64 = 15;
 /// Idempotency keys are honoured this long, in milliseconds.

@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("actors", &["domain", "protocol", "limits", "clock", "telemetry", "store"]),
     ("http", &["actors", "domain", "protocol", "limits", "clock", "telemetry", "store", "config", "tiles"]),
     ("simulate", &["protocol", "tiles"]),
+    ("evaluate", &["domain", "limits"]),
 ];
 
 /// Foreign crates that stay behind the modules named beside them.
@@ -42,6 +43,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
 /// Modules that know a few foreign crates only.
 const ONLY: &[(&str, &[&str])] = &[
     ("domain", &["std", "serde", "geo", "h3o"]),
+    ("evaluate", &["std", "serde"]),
     ("protocol", &["std", "serde", "serde_json", "schemars", "thiserror", "jiff", "bytes", "bytestring"]),
 ];
 

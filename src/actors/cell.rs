@@ -75,6 +75,8 @@ pub struct Cell {
     left: HashSet<DriverId>,
     report_due: bool,
     tick_due: Option<Instant>,
+    /// A decision is being made.
+    deciding: bool,
     empty_sweeps: u32,
 }
 
@@ -92,6 +94,7 @@ impl Cell {
             left: HashSet::new(),
             report_due: false,
             tick_due: None,
+            deciding: false,
             empty_sweeps: 0,
         }
     }

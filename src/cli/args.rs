@@ -1,5 +1,6 @@
 //! What the command line looks like. Flags of settings are made from the table in `config`, so help and docs agree.
 
+use super::evaluate::EvaluateCommand;
 use crate::config::Sources;
 use crate::config::table::SETTINGS;
 use crate::config::table::SettingDoc;
@@ -73,7 +74,7 @@ pub(super) enum Command {
     },
     /// What failed for good: list it, try it again, or throw it away (not available yet).
     DeadLetters(DeadLettersArgs),
-    /// Play published dispatch problems in simulated time (not available yet).
+    /// Play published dispatch problems in simulated time and print the published measures.
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
 }
@@ -217,14 +218,4 @@ enum DeadLettersAction {
 enum Queue {
     Orders,
     Fixes,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum EvaluateCommand {
-    /// The public Meal Delivery Routing Problem instances in these folders (not available yet).
-    Mdrp {
-        /// Folders of instances.
-        #[arg(required = true, value_name = "DIR", id = "dir")]
-        _dirs: Vec<PathBuf>,
-    },
 }

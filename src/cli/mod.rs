@@ -4,6 +4,7 @@
 //! command line cannot be understood or asks for what is not built yet.
 
 mod args;
+mod evaluate;
 mod token;
 
 pub use args::SimulateArgs;
@@ -20,7 +21,6 @@ use crate::telemetry;
 use crate::telemetry::Metrics;
 use args::Cli;
 use args::Command;
-use args::EvaluateCommand;
 use args::ServerArgs;
 use clap::Parser;
 use std::io::Write;
@@ -89,7 +89,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::PrintConfig { markdown: true, .. } => show(&print::as_markdown()),
         Command::PrintConfig { server, .. } => show(&print::as_text(&Settings::resolve(&server.sources())?)),
         Command::DeadLetters(_) => Err(Failure::NotAvailable("dead-letters")),
-        Command::Evaluate(EvaluateCommand::Mdrp { .. }) => Err(Failure::NotAvailable("evaluate mdrp")),
+        Command::Evaluate(command) => show(&evaluate::run(command)?),
     }
 }
 

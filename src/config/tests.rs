@@ -224,7 +224,7 @@ fn the_table_says_what_has_no_effect_yet() {
         ("BEELINE_RATE_BROWSE", "(no effect yet)"),
         ("BEELINE_MEMORY_HIGH", "(no effect yet)"),
         ("BEELINE_REDIS", "(not available yet: refused at start)"),
-        ("BEELINE_DISPATCH_POLICY", "(both behave as nearest for now)"),
+        ("BEELINE_JWKS", "(a URL is not available yet: use a file)"),
     ] {
         let said = shown.split(&format!("{name} = ")).nth(1).and_then(|rest| rest.lines().nth(1)).unwrap();
         assert!(said.ends_with(note), "{said}");

@@ -226,7 +226,8 @@ fn drivers_carry_one_at_a_time(history: &Connection) -> (usize, u64) {
     for row in rows {
         let (driver_id, began_at, ended_at): (String, i64, Option<i64>) = row.unwrap();
         if let Some(before) = free_from.get(&driver_id) {
-            let freed_at = before.unwrap_or_else(|| panic!("{driver_id} began at {began_at} without having been freed"));
+            let freed_at =
+                before.unwrap_or_else(|| panic!("{driver_id} began at {began_at} without having been freed"));
             assert!(freed_at <= began_at, "{driver_id} began at {began_at}, and was free only at {freed_at}");
         }
         free_from.insert(driver_id, ended_at);
@@ -237,7 +238,8 @@ fn drivers_carry_one_at_a_time(history: &Connection) -> (usize, u64) {
 
 /// Every order's events: no gap, and between two `assigned` the first driver was let go. How many orders there were.
 fn orders_have_one_driver_at_a_time(history: &Connection) -> usize {
-    let mut statement = history.prepare("SELECT order_id, seq, event, driver_id FROM order_events ORDER BY order_id, seq").unwrap();
+    let mut statement =
+        history.prepare("SELECT order_id, seq, event, driver_id FROM order_events ORDER BY order_id, seq").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
     let mut seen: BTreeMap<String, (i64, Option<String>)> = BTreeMap::new();
     for row in rows {

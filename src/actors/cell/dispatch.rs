@@ -91,7 +91,7 @@ impl Cell {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        if self.book.is_empty() {
+        if self.book.is_empty() || self.deciding {
             return;
         }
         let now = clock::now();
@@ -100,9 +100,31 @@ impl Cell {
             self.tick_soon(ctx, TICK);
             return;
         }
-        let began = Instant::now();
-        let plan = self.decide(wants, now);
-        self.world.metrics.dispatch.decision.observe(began.elapsed());
+        self.deciding = true;
+        let scene = self.scene(wants, now);
+        let work = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            (scene.decide(), began.elapsed())
+        });
+        let done = wrap_future::<_, Self>(work).map(move |decided, cell, ctx| {
+            cell.deciding = false;
+            match decided {
+                Ok((plan, took)) => {
+                    cell.world.metrics.dispatch.decision.observe(took);
+                    cell.carry_out(plan, ctx);
+                }
+                Err(error) => {
+                    tracing::error!(%error, cell = %cell.id, "a decision came to nothing");
+                    cell.tick_soon(ctx, CALM_TICK);
+                }
+            }
+        });
+        ctx.spawn(done);
+    }
+
+    /// Makes the offers of a decision. What has changed while it was made is seen by the book and the drivers.
+    fn carry_out(&mut self, plan: Plan, ctx: &mut Context<Self>) {
+        let now = clock::now();
         for given_up in self.book.end_tick(&plan.waits, now, clock::jitter) {
             let world = self.world.clone();
             actix::spawn(async move { desk::park(&world, given_up.order_id, given_up.tries).await });
@@ -116,21 +138,16 @@ impl Cell {
         self.tick_soon(ctx, if is_calm { CALM_TICK } else { TICK });
     }
 
-    fn decide(&self, wants: Vec<Want>, now: Millis) -> Plan {
+    fn scene(&self, wants: Vec<Want>, now: Millis) -> Scene {
         let mut drivers: HashMap<DriverId, Candidate<Position>> = HashMap::new();
         for want in &wants {
             gather(&self.world, want, now, &mut drivers);
         }
-        let Some(centre) = wants.first().map(|want| want.order.pickup) else { return Plan::default() };
-        let orders: Vec<OpenOrder<Position>> = wants.into_iter().map(|want| want.order).collect();
         let mut drivers: Vec<Candidate<Position>> = drivers.into_values().collect();
         drivers.sort_unstable_by(|a, b| a.driver_id.cmp(&b.driver_id));
+        let orders = wants.into_iter().map(|want| want.order).collect();
         let tuning = Tuning { radius_m: self.world.tuning.match_radius_m, ..Tuning::default() };
-        let view = View { now, orders: &orders, drivers: &drivers };
-        match self.world.tuning.policy {
-            Policy::Optimal => matching::decide(&view, &Town::around(centre), &tuning),
-            Policy::Nearest => matching::nearest(&view, &Town::around(centre), &tuning),
-        }
+        Scene { now, orders, drivers, tuning, policy: self.world.tuning.policy }
     }
 
     fn offer(&mut self, pairing: Pairing, now: Millis, ctx: &mut Context<Self>) {
@@ -167,6 +184,26 @@ impl Cell {
             cell.tick_soon(ctx, TICK);
         });
         ctx.spawn(done);
+    }
+}
+
+/// All that a decision is made from. It is made beside the workers: their sockets do not wait for it.
+struct Scene {
+    now: Millis,
+    orders: Vec<OpenOrder<Position>>,
+    drivers: Vec<Candidate<Position>>,
+    tuning: Tuning,
+    policy: Policy,
+}
+
+impl Scene {
+    fn decide(&self) -> Plan {
+        let Some(centre) = self.orders.first().map(|order| order.pickup) else { return Plan::default() };
+        let view = View { now: self.now, orders: &self.orders, drivers: &self.drivers };
+        match self.policy {
+            Policy::Optimal => matching::decide(&view, &Town::around(centre), &self.tuning),
+            Policy::Nearest => matching::nearest(&view, &Town::around(centre), &self.tuning),
+        }
     }
 }
 

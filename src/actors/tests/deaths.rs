@@ -9,13 +9,14 @@ use crate::actors::desk;
 use crate::actors::mailbox::tell;
 use crate::actors::steward;
 use crate::clock;
+use crate::domain::dispatch::Commit;
+use crate::domain::dispatch::OrderChange;
 use crate::domain::driver::DriverStatus;
 use crate::domain::order;
 use crate::domain::order::By;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::protocol::close::CloseCode;
-use crate::store::OrderCommit;
 use futures_util::FutureExt;
 
 #[actix::test]
@@ -84,13 +85,8 @@ async fn the_steward_finds_orders_nobody_spoke_of() {
     let mut viewer = Viewer::follow(&stage.world, &hidden.order_id, None);
     stage.until("followed", || viewer.reader.has("order")).await;
     let taken = order::step(&hidden, &Step::Cancel, &By::Customer, None, clock::now()).unwrap();
-    let commit = OrderCommit {
-        expected_version: hidden.version,
-        order: taken.order,
-        events: vec![taken.event],
-        assignment: None,
-        offer: None,
-    };
+    let change = OrderChange { expected_version: hidden.version, order: taken.order, events: vec![taken.event] };
+    let commit = Commit { changes: vec![change], ..Commit::default() };
     stage.world.store.orders.order_commit(commit).await.unwrap();
     let actor = stage.world.directory.order(&orphan.order_id).expect("an actor");
     assert!(tell(&actor, Boom));

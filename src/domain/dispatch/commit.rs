@@ -39,7 +39,8 @@ pub enum AssignmentChange {
         /// The version of the driver it was decided on.
         driver_version: i64,
     },
-    /// Orders of this commit have left this assignment, which ends when no active order is left in it.
+    /// Orders of this commit have left this assignment, which ends when no active order is left in it. The driver's version grows by one then, so
+    /// that whoever wants to begin has seen the end of what was before.
     Leave {
         /// The assignment.
         assignment_id: AssignmentId,

@@ -4,11 +4,28 @@
 //! trips that must leave now are offered; the rest is planned afresh next time, when more is known. Nothing here reads a
 //! clock or draws a number: the same view gives the same plan.
 
+mod assign;
+mod commit;
+mod gather;
+mod groups;
+mod improve;
+mod near;
 mod nearest;
 mod plan;
+mod problem;
+mod ready;
+mod route;
+mod search;
 mod tuning;
 mod view;
 
+use problem::Problem;
+use search::Search;
+
+pub use gather::CellView;
+pub use gather::FIRST_RADIUS_M;
+pub use gather::Surroundings;
+pub use gather::widened_m;
 pub use nearest::nearest;
 pub use plan::Pairing;
 pub use plan::Plan;
@@ -26,5 +43,11 @@ pub use view::View;
 /// Policy `optimal`: the offers to make now, and why every other own order waits.
 #[must_use]
 pub fn decide<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tuning) -> Plan {
-    nearest(view, eta, tuning)
+    let problem = Problem::new(view, eta, tuning);
+    let mut search = Search::new(&problem);
+    let mut by_urgency: Vec<u32> = (0_u32..).take(view.orders.len()).collect();
+    by_urgency.sort_by(|&a, &b| problem.jobs[a as usize].ready_s.total_cmp(&problem.jobs[b as usize].ready_s));
+    search.build(&by_urgency);
+    improve::improve(&mut search);
+    commit::plan(view, &problem, &search)
 }

@@ -27,6 +27,14 @@ pub struct Tuning {
     pub record_s: f64,
     /// The driver idle longest counts as this much nearer than one idle since now: only decides between equals.
     pub fairness_s: f64,
+    /// Uncertain food is met this many standard deviations before it is expected.
+    pub early_spreads: f64,
+    /// Uncertain food must be expected this many standard deviations before the end of a driver's shift.
+    pub off_spreads: f64,
+    /// Drivers free within this time count when it is judged how dear their time is.
+    pub look_ahead_s: f64,
+    /// What a second of a driver's work costs in seconds of customers' waiting, for each open order a driver.
+    pub price_per_load: f64,
     /// Steps of improvement one decision may try. A count, not a time: the same view gives the same plan on any machine.
     pub search_steps: usize,
 }
@@ -47,6 +55,10 @@ impl Default for Tuning {
             undelivered_s: 120.0 * 60.0,
             record_s: 60.0,
             fairness_s: 15.0,
+            early_spreads: 1.0,
+            off_spreads: 1.5,
+            look_ahead_s: 30.0 * 60.0,
+            price_per_load: 0.0,
             search_steps: 20_000,
         }
     }

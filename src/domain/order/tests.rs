@@ -113,7 +113,7 @@ fn every_cell_of_the_step_table_leads_along_an_arrow_and_every_arrow_is_taken() 
             for by in people() {
                 let Ok(done) = step(&order(from), &wanted, &by, None, Millis(5)) else { continue };
                 let to = done.order.status;
-                if wanted == Step::Ready {
+                if matches!(wanted, Step::Ready | Step::Refuse { .. } | Step::Park | Step::Retry) {
                     assert_eq!(from, to);
                 } else {
                     assert!(ARROWS.contains(&(from, to)), "{from:?} -> {to:?} by {by:?}");

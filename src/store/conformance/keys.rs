@@ -5,7 +5,6 @@ use crate::domain::ids::OrderId;
 use crate::limits::IDEMPOTENCY_TTL_MS;
 use crate::store::Answer;
 use crate::store::Claim;
-use crate::store::StoreError;
 
 fn claim() -> Claim {
     Claim { principal: format!("customer:{}", clock::fresh_id()), key: "k-1".into(), body_hash: [7; 32], now: T0 }

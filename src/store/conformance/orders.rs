@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::domain::ids::OrderId;
-use crate::store::Conflict;
 use crate::store::OrdersOf;
-use crate::store::StoreError;
 use crate::store::WatchState;
 
 pub async fn an_order_comes_back_as_it_was_stored(store: &Store) {
@@ -13,11 +11,11 @@ pub async fn an_order_comes_back_as_it_was_stored(store: &Store) {
     let driver = available_driver(store).await;
     let paid = advance(store, &order, &Step::Pay).await.unwrap();
     let searching = advance(store, &paid, &Step::Search).await.unwrap();
-    let commit = assign(&searching, &driver.driver_id);
+    let commit = assign(&searching, &driver);
     store.orders.order_commit(commit.clone()).await.unwrap();
     let stored = store.orders.order_fetch(order.order_id).await.unwrap().unwrap();
-    assert_eq!(stored, commit.order);
-    assert_eq!((stored.version, stored.status), (4, Status::Assigned));
+    assert_eq!(stored, after(&commit));
+    assert_eq!((stored.version, stored.status, stored.searches), (4, Status::Assigned, 1));
     assert_eq!(store.orders.order_fetch(clock::order_id()).await, Ok(None));
 }
 
@@ -25,8 +23,15 @@ pub async fn the_same_id_twice_is_refused(store: &Store) {
     let order = placed(store).await;
     let twin = Order { note: None, ..order.clone() };
     let again = store.orders.order_insert(twin, created(&order), None).await;
-    assert_eq!(again, Err(StoreError::Conflict(Conflict::OrderChanged)));
+    assert_eq!(again, conflict(Conflict::OrderChanged));
     assert_eq!(store.orders.order_fetch(order.order_id.clone()).await, Ok(Some(order)));
+}
+
+pub async fn orders_come_in_the_sequence_asked_for(store: &Store) {
+    let (one, two) = (placed(store).await, placed(store).await);
+    let ids = vec![two.order_id.clone(), clock::order_id(), one.order_id.clone()];
+    assert_eq!(store.orders.orders_fetch(ids).await, Ok(vec![two, one]));
+    assert_eq!(store.orders.orders_fetch(Vec::new()).await, Ok(Vec::new()));
 }
 
 async fn place_for(store: &Store, customer_id: &CustomerId) -> Order {
@@ -65,7 +70,7 @@ pub async fn listings_keep_to_owner_and_status(store: &Store) {
     let driver = available_driver(store).await;
     let taken = searching(store).await;
     let other = searching(store).await;
-    store.orders.order_commit(assign(&taken, &driver.driver_id)).await.unwrap();
+    store.orders.order_commit(assign(&taken, &driver)).await.unwrap();
     let list = async |of: OrdersOf, status: Option<Status>| -> Vec<OrderId> {
         let page = store.orders.orders_list(of, status, None, 100).await.unwrap();
         page.orders.into_iter().map(|order| order.order_id).collect()
@@ -109,10 +114,9 @@ pub async fn events_follow_the_seq_asked_for(store: &Store) {
 pub async fn watch_state_tells_who_may_look(store: &Store) {
     let driver = available_driver(store).await;
     let waiting = searching(store).await;
-    let taken = assign(&searching(store).await, &driver.driver_id);
-    store.orders.order_commit(taken.clone()).await.unwrap();
+    let taken = carried_by(store, &driver).await;
     let ask = async || {
-        let ids = vec![taken.order.order_id.clone(), clock::order_id(), waiting.order_id.clone()];
+        let ids = vec![taken.order_id.clone(), clock::order_id(), waiting.order_id.clone()];
         store.orders.orders_watch_state(ids).await.unwrap()
     };
     let of = |order: &Order, shared| WatchState {
@@ -122,8 +126,8 @@ pub async fn watch_state_tells_who_may_look(store: &Store) {
         driver_id: order.driver_id.clone(),
         shared,
     };
-    assert_eq!(ask().await, [of(&taken.order, true), of(&waiting, false)]);
-    let now = store.drivers.driver_load(driver.driver_id, T0).await.unwrap().driver.unwrap();
-    store.drivers.driver_save(now.ask(Shift::Offline, Some(false), T0).unwrap()).await.unwrap();
-    assert_eq!(ask().await, [of(&taken.order, false), of(&waiting, false)]);
+    assert_eq!(ask().await, [of(&taken, true), of(&waiting, false)]);
+    let now = fetched(store, &driver.driver_id).await;
+    store.drivers.driver_save(now.ask(Shift::Offline, Some(false), T0).unwrap(), None).await.unwrap();
+    assert_eq!(ask().await, [of(&taken, false), of(&waiting, false)]);
 }

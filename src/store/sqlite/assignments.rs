@@ -62,7 +62,11 @@ pub(super) fn leave(connection: &Connection, assignment_id: &AssignmentId, now: 
     }
     let sql = "UPDATE assignments SET ended_at = ?2 WHERE assignment_id = ?1 AND ended_at IS NULL AND NOT EXISTS (
             SELECT 1 FROM orders WHERE assignment_id = ?1 AND status IN ('assigned', 'at_pickup', 'picked_up', 'at_dropoff'))";
-    connection.prepare_cached(sql)?.execute(params![assignment_id, now])?;
+    if connection.prepare_cached(sql)?.execute(params![assignment_id, now])? == 1 {
+        let sql = "UPDATE drivers SET version = version + 1
+            WHERE driver_id = (SELECT driver_id FROM assignments WHERE assignment_id = ?)";
+        connection.prepare_cached(sql)?.execute([assignment_id])?;
+    }
     Ok(())
 }
 

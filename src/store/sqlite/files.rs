@@ -18,7 +18,7 @@ const STATEMENTS_MAX: usize = 64;
 
 // The macro reads the folder when this file is compiled: touch it when a migration is added.
 #[allow(clippy::unwrap_used, reason = "made by the macro, of file names it has itself checked")]
-mod embedded {
+pub(super) mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
 }
 

@@ -95,8 +95,7 @@ fn an_offer_that_lapsed_was_answered_or_lost_an_order_is_closed() {
 #[test]
 fn refusing_raises_the_version_and_asks_again_without_the_driver() {
     let orders = [open("a")];
-    let commit =
-        at_now(|command| command.refuse(&offer("d1", &orders), &orders, OfferOutcome::Declined)).unwrap();
+    let commit = at_now(|command| command.refuse(&offer("d1", &orders), &orders, OfferOutcome::Declined)).unwrap();
     let after = given(&commit, 0);
     assert_eq!((after.status, after.version, after.searches), (Status::Searching, 2, 1));
     assert_eq!(commit.changes[0].events[0].event, "offer_declined");
@@ -108,18 +107,17 @@ fn refusing_raises_the_version_and_asks_again_without_the_driver() {
 #[test]
 fn taking_a_driver_off_ends_the_assignment_and_looks_again() {
     let carried = an_order(Status::AtPickup);
-    let commit = at_now(|command| {
-        command.release(std::slice::from_ref(&carried), Cause::DriverLost, &By::System)
-    })
-    .unwrap();
+    let commit =
+        at_now(|command| command.release(std::slice::from_ref(&carried), Cause::DriverLost, &By::System)).unwrap();
     let after = given(&commit, 0);
     assert_eq!((after.status, &after.driver_id, &after.assignment_id), (Status::Searching, &None, &None));
-    assert!(matches!(&commit.assignments[..], [AssignmentChange::Leave { assignment_id }] if assignment_id.as_str() == "a0"));
+    assert!(
+        matches!(&commit.assignments[..], [AssignmentChange::Leave { assignment_id }] if assignment_id.as_str() == "a0")
+    );
     assert_eq!(commit.refused_by.as_ref().map(DriverId::as_str), Some("d1"));
     assert_eq!(commit.audit, None, "nobody did it by hand");
     let picked_up = an_order(Status::PickedUp);
-    let too_late =
-        at_now(|command| command.release(&[picked_up], Cause::DriverLost, &By::System));
+    let too_late = at_now(|command| command.release(&[picked_up], Cause::DriverLost, &By::System));
     assert_eq!(too_late, Err(Refusal::Step(Refused::Illegal)));
 }
 
@@ -134,7 +132,10 @@ fn an_operator_moves_an_order_to_another_driver_in_one_commit() {
     assert_eq!(names, ["released", "assigned"]);
     assert_eq!(change.order.driver_id.as_ref().map(DriverId::as_str), Some("d2"));
     assert!(matches!(&commit.assignments[..], [AssignmentChange::Leave { .. }, AssignmentChange::Begin { .. }]));
-    assert_eq!(commit.audit.as_ref().map(|entry| (entry.actor.as_str(), entry.act.as_str())), Some(("operator:op", "reassign")));
+    assert_eq!(
+        commit.audit.as_ref().map(|entry| (entry.actor.as_str(), entry.act.as_str())),
+        Some(("operator:op", "reassign"))
+    );
     let again = at_now(|command| command.assign(&carried, &driver("d1"), &by));
     assert_eq!(again, Err(Refusal::Step(Refused::AlreadyTaken)));
 }
@@ -145,7 +146,10 @@ fn a_parked_order_waits_for_a_person() {
     let commit = at_now(|command| command.park(&order, "no_driver", 10)).unwrap();
     let parked = given(&commit, 0).clone();
     assert!(parked.is_parked());
-    assert_eq!(commit.dead_letter.as_ref().map(|letter| (letter.tries, letter.cause.as_str())), Some((10, "no_driver")));
+    assert_eq!(
+        commit.dead_letter.as_ref().map(|letter| (letter.tries, letter.cause.as_str())),
+        Some((10, "no_driver"))
+    );
     let again = at_now(|command| command.park(&parked, "no_driver", 10));
     assert_eq!(again, Err(Refusal::Step(Refused::AlreadyTaken)));
     let by = By::Operator("op".to_owned());

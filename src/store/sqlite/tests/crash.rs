@@ -41,7 +41,7 @@ async fn writes_until_it_is_killed() {
             let driver = available_driver(&store).await;
             let order = searching(&store).await;
             say("searching", &order.order_id);
-            let taken = assign(&order, &driver.driver_id);
+            let taken = assign(&order, &driver);
             store.orders.order_commit(taken.clone()).await.unwrap();
             say("assigned", &order.order_id);
         }

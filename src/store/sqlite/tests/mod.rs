@@ -3,6 +3,7 @@
 
 mod crash;
 mod group;
+mod migrations;
 mod speed;
 
 use super::*;
@@ -88,7 +89,12 @@ async fn the_index_refuses_a_second_active_assignment() {
     let inner = start(folder.path());
     let insert =
         |assignment: &str, ended: &str| format!("INSERT INTO assignments VALUES ('{assignment}', 'd', 0, {ended})");
-    by_hand(&inner, "INSERT INTO drivers VALUES ('d', 'available', 1, 0, 1)".into()).await.unwrap();
+    by_hand(
+        &inner,
+        "INSERT INTO drivers (driver_id, shift, share_location, version) VALUES ('d', 'available', 1, 1)".into(),
+    )
+    .await
+    .unwrap();
     by_hand(&inner, insert("over", "5")).await.unwrap();
     by_hand(&inner, insert("first", "NULL")).await.unwrap();
     let Err(StoreError::Aborted(why)) = by_hand(&inner, insert("second", "NULL")).await else { panic!("taken") };
@@ -99,13 +105,27 @@ async fn the_index_refuses_a_second_active_assignment() {
 async fn the_index_refuses_a_second_open_offer() {
     let folder = tempfile::tempdir().unwrap();
     let inner = start(folder.path());
-    let store = Store { orders: inner.clone(), drivers: inner.clone(), fixes: inner.clone(), health: inner.clone() };
-    let order = searching(&store).await;
-    let insert =
-        |offer: &str| format!("INSERT INTO offers VALUES ('{offer}', '{}', 'd', 0, 1, NULL, NULL)", order.order_id);
+    let insert = |offer: &str| format!("INSERT INTO offers VALUES ('{offer}', 'd', 0, 1, 0, 0.0, NULL, NULL)");
     by_hand(&inner, insert("first")).await.unwrap();
     let Err(StoreError::Aborted(why)) = by_hand(&inner, insert("second")).await else { panic!("taken") };
     assert!(why.contains("UNIQUE") && why.contains("offers.driver_id"), "{why}");
+}
+
+#[tokio::test]
+async fn the_index_refuses_a_second_offer_of_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = start(folder.path());
+    let order = searching(&SqliteStore::behind_traits(Arc::clone(&inner))).await;
+    let insert = |offer: &str| {
+        format!(
+            "INSERT INTO offers VALUES ('{offer}', '{offer}', 0, 1, 0, 0.0, NULL, NULL);
+             INSERT INTO offer_orders VALUES ('{offer}', 0, '{}', 1)",
+            order.order_id
+        )
+    };
+    by_hand(&inner, insert("first")).await.unwrap();
+    let Err(StoreError::Aborted(why)) = by_hand(&inner, insert("second")).await else { panic!("taken") };
+    assert!(why.contains("UNIQUE") && why.contains("offer_orders.order_id"), "{why}");
 }
 
 #[tokio::test]
@@ -164,6 +184,18 @@ async fn listings_and_rebuilding_go_by_an_index() {
             "SELECT * FROM fixes WHERE driver_key = ? AND (timestamp, ordinal) > (?, ?) AND timestamp <= ? ORDER BY timestamp, ordinal",
             "(timestamp,ordinal)>(?,?)",
         ),
+        (
+            "SELECT * FROM published_events WHERE cursor > ? AND geo_key = ? ORDER BY cursor LIMIT 9",
+            "published_events_by_area",
+        ),
+        ("SELECT cursor FROM published_events WHERE occurred_at < ? LIMIT 9", "published_events_by_age"),
+        (
+            "SELECT * FROM dead_letters WHERE queue = ? AND dead_letter_id > ? ORDER BY dead_letter_id",
+            "dead_letters_by_queue",
+        ),
+        ("SELECT * FROM dead_letters WHERE order_id = ?", "dead_letters_by_order"),
+        ("SELECT offer_id FROM offer_orders WHERE order_id = ? AND open = 1", "offer_orders_one_open"),
+        ("SELECT offer_id FROM offers WHERE driver_id = ? AND outcome IS NULL", "offers_one_open"),
     ];
     for (sql, index) in plans {
         let explained = format!("EXPLAIN QUERY PLAN {sql}");
