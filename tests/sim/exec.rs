@@ -94,10 +94,9 @@ impl Exec {
             if is_done() {
                 return true;
             }
-            let Some(Reverse((at, _, id))) = self.timers.borrow_mut().pop() else { return false };
-            if at > end.0 {
-                return false;
-            }
+            let next = self.timers.borrow().peek().map(|Reverse((at, _, id))| (*at, *id));
+            let Some((at, id)) = next.filter(|(at, _)| *at <= end.0) else { return false };
+            self.timers.borrow_mut().pop();
             self.now.set(self.now.get().max(at));
             self.ready.borrow_mut().push_back(id);
         }

@@ -34,7 +34,7 @@ pub fn check(seen: &Seen<'_>) -> Result<(), String> {
 fn is_final(request: &Request) -> bool {
     match request {
         Request::Place { .. } | Request::Accept { .. } | Request::Decline { .. } => true,
-        Request::Step { step, .. } => matches!(step, Step::PickUp | Step::ArriveAtDropoff | Step::Deliver | Step::Cancel),
+        Request::Step { step, .. } => matches!(step, Step::Deliver | Step::Cancel),
         _ => false,
     }
 }

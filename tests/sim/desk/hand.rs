@@ -26,7 +26,7 @@ pub fn operator() -> By {
 impl Here {
     pub async fn assign(&self, order_id: &OrderId, driver_id: &DriverId) -> Reply {
         let about = About { order_ids: vec![order_id.clone()], driver_id: Some(driver_id.clone()) };
-        let done = self.run(&about, |command, loaded| {
+        let done = self.run(about, |command, loaded| {
             let order = loaded.orders.first().ok_or(NO_ORDER)?;
             command.assign(order, loaded.driver.as_ref().ok_or(NO_ORDER)?, &operator())
         });
@@ -58,7 +58,7 @@ impl Here {
         decide: impl Fn(&mut Command<'_>, &Order, &By) -> Result<Commit, Refusal>,
     ) -> Reply {
         let by = operator();
-        let done = self.run(&About::order(order_id), |command, loaded| {
+        let done = self.run(About::order(order_id), |command, loaded| {
             decide(command, loaded.orders.first().ok_or(NO_ORDER)?, &by)
         });
         one(done.await)

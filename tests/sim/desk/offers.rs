@@ -27,7 +27,7 @@ impl Here {
             return self.first_of(&offer).await;
         }
         let about = About { order_ids: offer.order_ids.clone(), driver_id: Some(driver_id.clone()) };
-        let done = self.run(&about, |command, loaded| {
+        let done = self.run(about, |command, loaded| {
             let driver = loaded.driver.as_ref().ok_or(Refusal::OfferClosed)?;
             command.accept(&offer, &loaded.orders, driver)
         });
@@ -70,7 +70,7 @@ impl Here {
             return Ok(ended);
         }
         let about = About { order_ids: offer.order_ids.clone(), driver_id: None };
-        match self.run(&about, |command, loaded| command.refuse(&offer, &loaded.orders, outcome)).await {
+        match self.run(about, |command, loaded| command.refuse(&offer, &loaded.orders, outcome)).await {
             Ok(_) => Ok(outcome),
             Err(Failure::Refused(..) | Failure::NotFound | Failure::Store(StoreError::Conflict(_))) => {
                 let said = self.read(|store| store.offers.get(&offer.offer_id).map(|offer| offer.outcome)).await?;

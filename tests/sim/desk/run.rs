@@ -69,11 +69,11 @@ impl Here {
     /// Loads, asks the rules, commits. Answers with the orders after it.
     pub async fn run(
         &self,
-        about: &About,
+        about: About,
         decide: impl Fn(&mut Command<'_>, &Loaded) -> Result<Commit, Refusal>,
     ) -> Result<Vec<Order>, Failure> {
         for _ in 0..TRIES {
-            let loaded = self.load(about).await?;
+            let loaded = self.load(&about).await?;
             let commit = match self.ask_rules(|command| decide(command, &loaded)) {
                 Ok(commit) => commit,
                 Err(refusal) => return Err(Failure::Refused(refusal, loaded.orders)),

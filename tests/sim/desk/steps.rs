@@ -22,7 +22,7 @@ const NO_ORDER: Refusal = Refusal::Step(Refused::Illegal);
 impl Here {
     /// Takes a step, or answers as if it had just been taken when it was taken before.
     pub async fn take_step(&self, order_id: &OrderId, step: &Step, by: &By) -> Reply {
-        let done = self.run(&About::order(order_id), |command, loaded| {
+        let done = self.run(About::order(order_id), |command, loaded| {
             let mut commit = command.step(loaded.orders.first().ok_or(NO_ORDER)?, step, by, None)?;
             if self.is_broken(Switch::SkippedSteps) && *step == Step::ArriveAtPickup {
                 skip_arriving(&mut commit);
@@ -43,7 +43,7 @@ impl Here {
 
     /// Takes a driver off an order that is not picked up. `false` when they have the goods already.
     pub async fn release(&self, driver_id: &DriverId, order_id: &OrderId, cause: Cause) -> bool {
-        let done = self.run(&About::order(order_id), |command, loaded| {
+        let done = self.run(About::order(order_id), |command, loaded| {
             let carries = |order: &&Order| order.driver_id.as_ref() == Some(driver_id);
             let order = loaded.orders.first().filter(carries).ok_or(Refusal::Step(Refused::NotYours))?;
             command.release(std::slice::from_ref(order), cause, &By::System)
@@ -60,7 +60,7 @@ impl Here {
     pub async fn park(&self, order_id: &OrderId, tries: u32) {
         // One that fails is given up again by a later tick.
         drop(
-            self.run(&About::order(order_id), |command, loaded| {
+            self.run(About::order(order_id), |command, loaded| {
                 command.park(loaded.orders.first().ok_or(NO_ORDER)?, "no_driver", tries)
             })
             .await,
