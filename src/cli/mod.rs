@@ -1,7 +1,7 @@
 //! The command line: what can be asked of `beeline`, and who does it.
 //!
 //! Commands end with 0 when done, 1 when something went wrong (each reason on its own line of standard error), 2 when the
-//! command line cannot be understood or asks for what is not built yet.
+//! command line cannot be understood.
 
 mod args;
 mod city;

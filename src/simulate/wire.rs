@@ -185,7 +185,7 @@ pub(crate) enum ServerFrame {
     #[serde(rename = "offer.closed")]
     OfferClosed { offer_id: String },
     #[serde(rename = "order")]
-    Order(OrderEvent),
+    Order(Box<OrderEvent>),
     #[serde(rename = "location")]
     Location(LocationPush),
     #[serde(rename = "location.stale")]

@@ -74,7 +74,8 @@ impl Exec {
 
     /// Drops every task of an owner. The one that runs at the moment, if it is among them, ends where it waits next.
     pub fn kill(&self, owner: Owner) {
-        let (dead, alive) = std::mem::take(&mut *self.tasks.borrow_mut()).into_iter().partition(|(_, t)| t.owner == owner);
+        let (dead, alive) =
+            std::mem::take(&mut *self.tasks.borrow_mut()).into_iter().partition(|(_, t)| t.owner == owner);
         *self.tasks.borrow_mut() = alive;
         drop::<BTreeMap<u64, Task>>(dead);
     }

@@ -28,19 +28,50 @@ pub struct Draft {
 /// What a client asks.
 #[derive(Debug, Clone)]
 pub enum Request {
-    Place { key: String, draft: Draft },
-    Accept { driver_id: DriverId, offer_id: OfferId },
-    Decline { driver_id: DriverId, offer_id: OfferId },
-    Step { order_id: OrderId, step: Step, by: By },
-    Assign { order_id: OrderId, driver_id: DriverId },
-    Unassign { order_id: OrderId },
+    Place {
+        key: String,
+        draft: Draft,
+    },
+    Accept {
+        driver_id: DriverId,
+        offer_id: OfferId,
+    },
+    Decline {
+        driver_id: DriverId,
+        offer_id: OfferId,
+    },
+    Step {
+        order_id: OrderId,
+        step: Step,
+        by: By,
+    },
+    Assign {
+        order_id: OrderId,
+        driver_id: DriverId,
+    },
+    Unassign {
+        order_id: OrderId,
+    },
     Letters,
-    Replay { letter: DeadLetterId },
-    Purge { letter: DeadLetterId },
-    Shift { driver_id: DriverId, shift: Shift },
+    Replay {
+        letter: DeadLetterId,
+    },
+    Purge {
+        letter: DeadLetterId,
+    },
+    Shift {
+        driver_id: DriverId,
+        shift: Shift,
+    },
     /// What a driver has to do: `GET /orders` and `GET /drivers/{id}/offers`.
-    Work { driver_id: DriverId },
-    Subscribe { stream: u64, order_id: OrderId, after: i64 },
+    Work {
+        driver_id: DriverId,
+    },
+    Subscribe {
+        stream: u64,
+        order_id: OrderId,
+        after: i64,
+    },
 }
 
 /// What it is told.

@@ -53,7 +53,8 @@ pub fn run(seed: u64, switch: Option<Switch>) -> Outcome {
     let violations = check::all(&Seen { history: &history, store: &store, is_done });
     let mut report = String::new();
     if !violations.is_empty() {
-        write!(report, "seed {seed}, broken on purpose: {switch:?}, faults: {faults}\n{}", sim.trace.tail(TAIL, START)).unwrap();
+        write!(report, "seed {seed}, broken on purpose: {switch:?}, faults: {faults}\n{}", sim.trace.tail(TAIL, START))
+            .unwrap();
         for violation in &violations {
             writeln!(report, "{}: {}", violation.checker, violation.what).unwrap();
         }

@@ -50,7 +50,10 @@ fn the_same_seed_is_the_same_history() {
 fn replay() {
     let Some(seed) = from_env("BEELINE_SIM_SEED") else { return };
     let outcome = run(seed, None);
-    println!("seed {seed} from {START:?}: {} steps, hash {:016x}, done: {}", outcome.steps, outcome.hash, outcome.is_done);
+    println!(
+        "seed {seed} from {START:?}: {} steps, hash {:016x}, done: {}",
+        outcome.steps, outcome.hash, outcome.is_done
+    );
     println!("{}", outcome.report);
     assert!(outcome.violations.is_empty(), "see above");
 }

@@ -42,7 +42,9 @@ fn is_done(seen: &Seen<'_>, request: &Request, order: &Order) -> bool {
     };
     let is_given_to = |wanted: &beeline::domain::ids::DriverId| {
         let mut events = events(seen, &order.order_id).iter();
-        events.any(|event| event.seq <= order.version && event.event == "assigned" && event.driver_id.as_ref() == Some(wanted))
+        events.any(|event| {
+            event.seq <= order.version && event.event == "assigned" && event.driver_id.as_ref() == Some(wanted)
+        })
     };
     match request {
         Request::Place { .. } => seen.store.orders.contains_key(&order.order_id),

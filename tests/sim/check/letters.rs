@@ -5,7 +5,8 @@ use beeline::domain::ids::OrderId;
 use beeline::domain::order::Order;
 
 pub fn check(seen: &Seen<'_>) -> Result<(), String> {
-    let mut written: Vec<&OrderId> = seen.store.letters.values().filter_map(|letter| letter.order_id.as_ref()).collect();
+    let mut written: Vec<&OrderId> =
+        seen.store.letters.values().filter_map(|letter| letter.order_id.as_ref()).collect();
     written.sort();
     let parked: Vec<&OrderId> =
         seen.store.orders.values().filter(|order| Order::is_parked(order)).map(|order| &order.order_id).collect();

@@ -15,10 +15,14 @@ pub fn check(seen: &Seen<'_>) -> Result<(), String> {
             Fact::OfferMade(offer) => {
                 open.retain(|other| other.expires_at >= offer.created_at);
                 let meets = |other: &&&Offer| {
-                    other.driver_id == offer.driver_id || other.order_ids.iter().any(|order_id| offer.order_ids.contains(order_id))
+                    other.driver_id == offer.driver_id
+                        || other.order_ids.iter().any(|order_id| offer.order_ids.contains(order_id))
                 };
                 if let Some(other) = open.iter().find(meets) {
-                    return Err(format!("{} of {} was made beside {}", offer.offer_id, offer.driver_id, other.offer_id));
+                    return Err(format!(
+                        "{} of {} was made beside {}",
+                        offer.offer_id, offer.driver_id, other.offer_id
+                    ));
                 }
                 open.push(offer);
             }
@@ -35,8 +39,9 @@ fn is_left_open(offer: &Offer, commit: &Commit) -> bool {
     let has_gone = commit.changes.iter().map(|change| &change.order).any(|order| {
         offer.order_ids.contains(&order.order_id) && (order.status != Status::Searching || order.due_at.is_none())
     });
-    let is_taken = commit.assignments.iter().any(
-        |change| matches!(change, AssignmentChange::Begin { driver_id, .. } if *driver_id == offer.driver_id),
-    );
+    let is_taken = commit
+        .assignments
+        .iter()
+        .any(|change| matches!(change, AssignmentChange::Begin { driver_id, .. } if *driver_id == offer.driver_id));
     !is_closed && !has_gone && !is_taken
 }

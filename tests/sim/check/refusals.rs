@@ -26,7 +26,10 @@ pub fn check(seen: &Seen<'_>) -> Result<(), String> {
                 for order_id in &offer.order_ids {
                     let known = heard.get(&(*cell, order_id)).and_then(|known| known.get(&offer.driver_id));
                     if known.is_some_and(|at| moment.at.since(*at) < FORGIVE_MS) {
-                        return Err(format!("{} was asked for {order_id} at {:?}, refused {known:?}", offer.driver_id, moment.at));
+                        return Err(format!(
+                            "{} was asked for {order_id} at {:?}, refused {known:?}",
+                            offer.driver_id, moment.at
+                        ));
                     }
                 }
             }

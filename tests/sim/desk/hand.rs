@@ -65,7 +65,8 @@ impl Here {
     }
 
     async fn order_of(&self, letter: &DeadLetterId) -> Result<OrderId, Problem> {
-        let found = self.read(|store| store.letters.get(letter).cloned()).await.map_err(|error| Problem::from(&error))?;
+        let found =
+            self.read(|store| store.letters.get(letter).cloned()).await.map_err(|error| Problem::from(&error))?;
         found.and_then(|letter| letter.order_id).ok_or(Problem::NotFound)
     }
 }

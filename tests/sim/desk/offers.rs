@@ -32,7 +32,10 @@ impl Here {
             command.accept(&offer, &loaded.orders, driver)
         });
         match done.await {
-            Ok(orders) => orders.into_iter().next().map_or(Reply::Refused(Problem::NotFound), |order| Reply::Order(Box::new(order))),
+            Ok(orders) => orders
+                .into_iter()
+                .next()
+                .map_or(Reply::Refused(Problem::NotFound), |order| Reply::Order(Box::new(order))),
             Err(Failure::Refused(..) | Failure::Store(StoreError::Conflict(Conflict::OfferClosed))) => {
                 let said = match self.own_offer(driver_id, offer_id).await {
                     Ok(said) => said,
@@ -89,7 +92,8 @@ impl Here {
     }
 
     async fn own_offer(&self, driver_id: &DriverId, offer_id: &OfferId) -> Result<Offer, Problem> {
-        let found = self.read(|store| store.offers.get(offer_id).cloned()).await.map_err(|error| Problem::from(&error))?;
+        let found =
+            self.read(|store| store.offers.get(offer_id).cloned()).await.map_err(|error| Problem::from(&error))?;
         found.filter(|offer| offer.driver_id == *driver_id).ok_or(Problem::NotFound)
     }
 

@@ -84,7 +84,8 @@ impl Here {
     /// From an order: it looks for a driver no more.
     pub fn close_order(&self, order: &Order) {
         let area = area_of(order.pickup.position);
-        let closed = self.me().borrow_mut().cells.get_mut(&area).map(|cell| (cell.number, cell.book.close(&order.order_id)));
+        let closed =
+            self.me().borrow_mut().cells.get_mut(&area).map(|cell| (cell.number, cell.book.close(&order.order_id)));
         let Some((cell, asked)) = closed else { return };
         self.record(Fact::Closed { cell, order_id: order.order_id.clone() });
         if let Some(driver_id) = asked {
@@ -163,7 +164,8 @@ impl Here {
                 DriverStatus::Available => (at.position, now),
                 DriverStatus::Busy => {
                     let (_, carried) = cache.assignment.as_ref()?;
-                    let order = carried.iter().filter_map(|order_id| me.orders.get(order_id)?.order.clone()).next_back()?;
+                    let order =
+                        carried.iter().filter_map(|order_id| me.orders.get(order_id)?.order.clone()).next_back()?;
                     (order.dropoff.position, order.eta.dropoff_at?.max(now + 1_000))
                 }
                 _ => return None,

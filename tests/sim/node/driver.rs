@@ -94,8 +94,8 @@ impl Here {
             self.conclude(gone, OfferOutcome::Expired);
         }
         let Some(offer) = stored else { return };
-        let cannot_take = self
-            .with_driver(driver_id, |cache| cache.shift != Shift::Available || cache.assignment.is_some());
+        let cannot_take =
+            self.with_driver(driver_id, |cache| cache.shift != Shift::Available || cache.assignment.is_some());
         if cannot_take {
             self.conclude(offer, OfferOutcome::Withdrawn);
             return;

@@ -165,7 +165,8 @@ impl Here {
 
     /// Keeps the pickup's cell informed, if it is one of this node's.
     pub fn announce(&self, order_id: &OrderId) {
-        let known = self.with_order(order_id, |cache| cache.order.clone().map(|order| (order, cache.refused_by.clone())));
+        let known =
+            self.with_order(order_id, |cache| cache.order.clone().map(|order| (order, cache.refused_by.clone())));
         let Some((order, refused_by)) = known else { return };
         if order.status == Status::Searching && !order.is_parked() {
             self.open_order(order, refused_by);

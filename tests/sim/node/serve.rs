@@ -41,8 +41,5 @@ async fn work(here: &Here, driver_id: &DriverId) -> Reply {
             (store.orders_fetch(&carried), rows.offer)
         })
         .await;
-    found.map_or_else(
-        |error| Reply::Refused(Problem::from(&error)),
-        |(orders, offer)| Reply::Work { orders, offer },
-    )
+    found.map_or_else(|error| Reply::Refused(Problem::from(&error)), |(orders, offer)| Reply::Work { orders, offer })
 }

@@ -24,9 +24,12 @@ impl Here {
         }
         let open: BTreeSet<&OrderId> = open.iter().map(|order| &order.order_id).collect();
         for order_id in known.iter().filter(|order_id| !open.contains(order_id)) {
-            let has_ended = self.me().borrow().orders.get(order_id).is_some_and(|cache| {
-                cache.order.as_ref().is_some_and(|order| order.status.is_terminal())
-            });
+            let has_ended = self
+                .me()
+                .borrow()
+                .orders
+                .get(order_id)
+                .is_some_and(|cache| cache.order.as_ref().is_some_and(|order| order.status.is_terminal()));
             if !has_ended {
                 self.recheck(order_id);
             }

@@ -129,8 +129,22 @@ impl Here {
 /// The event's name, kept without a copy.
 fn word(event: &str) -> &'static str {
     const WORDS: [&str; 16] = [
-        "created", "paid", "searching", "assigned", "at_pickup", "picked_up", "at_dropoff", "delivered", "released", "offer_declined",
-        "offer_expired", "parked", "retried", "ready", "cancelled", "failed",
+        "created",
+        "paid",
+        "searching",
+        "assigned",
+        "at_pickup",
+        "picked_up",
+        "at_dropoff",
+        "delivered",
+        "released",
+        "offer_declined",
+        "offer_expired",
+        "parked",
+        "retried",
+        "ready",
+        "cancelled",
+        "failed",
     ];
     WORDS.iter().find(|word| **word == event).copied().unwrap_or("another event")
 }

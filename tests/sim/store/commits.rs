@@ -76,7 +76,8 @@ impl Model {
                 return Err(StoreError::NotFound);
             }
             let in_commit = |order: &Order| commit.changes.iter().any(|change| change.order.order_id == order.order_id);
-            let is_left = |order: &Order| order.status.is_active() && order.assignment_id.as_ref() == Some(assignment_id);
+            let is_left =
+                |order: &Order| order.status.is_active() && order.assignment_id.as_ref() == Some(assignment_id);
             let changed = commit.changes.iter().any(|change| is_left(&change.order));
             if !changed && !self.orders.values().any(|order| !in_commit(order) && is_left(order)) {
                 ended.push(assignment_id);

@@ -83,9 +83,11 @@ impl Model {
     }
 
     pub fn driver_load(&self, driver_id: &DriverId, now: Millis) -> DriverRows {
-        let is_open = |offer: &&Offer| offer.driver_id == *driver_id && offer.outcome.is_none() && offer.expires_at >= now;
+        let is_open =
+            |offer: &&Offer| offer.driver_id == *driver_id && offer.outcome.is_none() && offer.expires_at >= now;
         let active = self.active_assignment(driver_id).map(|assignment_id| {
-            let is_in = |order: &&Order| order.assignment_id.as_ref() == Some(assignment_id) && !order.status.is_terminal();
+            let is_in =
+                |order: &&Order| order.assignment_id.as_ref() == Some(assignment_id) && !order.status.is_terminal();
             let orders = self.orders.values().filter(is_in).map(|order| order.order_id.clone());
             (assignment_id.clone(), orders.collect())
         });
