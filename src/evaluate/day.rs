@@ -74,13 +74,26 @@ pub struct Leg {
     pub dropped: Vec<i64>,
 }
 
+/// A courier on the way to a counter, or waiting at it. Times in minutes.
+#[derive(Debug, Clone)]
+struct Errand {
+    courier: usize,
+    left: i64,
+    from: Point,
+    restaurant: usize,
+    counter: Point,
+    /// When they could have the food in hand, were it ready.
+    there: i64,
+    orders: Vec<usize>,
+}
+
 /// Everything that has happened so far.
 pub struct Day<'i> {
     pub(super) instance: &'i Instance,
     pub(super) ways: MinuteWays,
     /// Where each courier is or will be once free.
     pub(super) place: Vec<Point>,
-    /// When each courier is free.
+    /// When each courier is free, as far as anybody can know: food that still cooks comes when it is expected.
     pub(super) free: Vec<i64>,
     /// Orders nobody has taken yet.
     pub(super) is_open: Vec<bool>,
@@ -89,6 +102,7 @@ pub struct Day<'i> {
     /// Mean preparation of each restaurant in minutes, when that is all there is to know.
     pub(super) means: Option<Vec<f64>>,
     pub(super) legs: Vec<Leg>,
+    errands: Vec<Errand>,
     /// Orders that were still cooking when their courier's shift ended, and from when somebody else may have them.
     returns: Vec<(i64, usize)>,
 }
@@ -106,12 +120,19 @@ impl<'i> Day<'i> {
             refused: vec![HashSet::new(); instance.orders.len()],
             means: only_means.then(|| means(instance)),
             legs: Vec::new(),
+            errands: Vec::new(),
             returns: Vec::new(),
         }
     }
 
-    /// Lets a minute begin: orders whose courier has gone home without them are open again.
+    /// Lets a minute begin: food is picked up, orders whose courier has gone home without them are open again.
     pub fn begin(&mut self, now: i64) {
+        for errand in std::mem::take(&mut self.errands) {
+            if self.picked_up(&errand) <= now { self.leave_counter(&errand) } else { self.errands.push(errand) }
+        }
+        for index in 0..self.errands.len() {
+            self.foresee(index, now);
+        }
         for &(_, order) in self.returns.iter().filter(|(from, _)| *from <= now) {
             self.is_open[order] = true;
         }
@@ -199,36 +220,70 @@ impl<'i> Day<'i> {
 
     /// Sends a courier out; the rules alone say when they get where.
     pub fn send(&mut self, courier: usize, orders: Vec<usize>, now: i64) {
-        let parameters = &self.instance.parameters;
-        let (pickup_half, drop_half) = (parameters.pickup_service / 2, parameters.drop_service / 2);
         let from = self.place[courier];
-        let all = &self.instance.orders;
         let Some(&first) = orders.first() else { return };
         for &order in &orders {
             self.is_open[order] = false;
         }
-        let counter = self.instance.restaurants[all[first].restaurant].at;
-        let off = self.instance.couriers[courier].off;
-        let (orders, late): (Vec<_>, Vec<_>) = orders.into_iter().partition(|&order| all[order].ready <= off);
-        let rows: Vec<_> = orders.iter().map(|&order| &all[order]).collect();
-        // Whoever waits in vain for one order of a bundle waits until the end of the shift.
-        let ready = if late.is_empty() { rows.iter().map(|row| row.ready).max().unwrap_or(now) } else { off };
-        let picked_up = ready.max(now + self.ways.minutes(from, counter) + pickup_half);
-        self.returns.extend(late.into_iter().map(|order| (picked_up, order)));
-        let mut at = picked_up + pickup_half;
-        let mut place = counter;
-        let mut dropped = Vec::with_capacity(rows.len());
-        for row in &rows {
-            at += self.ways.minutes(place, row.door) + drop_half;
-            dropped.push(at);
-            at += drop_half;
-            place = row.door;
-        }
-        self.place[courier] = place;
-        self.free[courier] = if orders.is_empty() { picked_up } else { at };
-        let restaurant = all[first].restaurant;
-        self.legs.push(Leg { courier, left: now, from, restaurant, counter, picked_up, orders, dropped });
+        let restaurant = self.instance.orders[first].restaurant;
+        let counter = self.instance.restaurants[restaurant].at;
+        let there = now + self.ways.minutes(from, counter) + self.instance.parameters.pickup_service / 2;
+        self.errands.push(Errand { courier, left: now, from, restaurant, counter, there, orders });
+        self.foresee(self.errands.len() - 1, now);
     }
+
+    /// What is expected of an errand: nothing that is hidden goes into it.
+    fn foresee(&mut self, index: usize, now: i64) {
+        let errand = &self.errands[index];
+        let ready = errand.orders.iter().map(|&order| minutes_up(self.ready(order, now).at)).fold(now, i64::max);
+        let drops = self.drops(errand.counter, ready.max(errand.there), &errand.orders);
+        let (courier, service) = (errand.courier, self.instance.parameters.drop_service / 2);
+        if let Some(&(at, place)) = drops.last() {
+            // Whoever is on an errand is not free now, however short the way.
+            self.free[courier] = (at + service).max(now + 1);
+            self.place[courier] = place;
+        }
+    }
+
+    /// When the courier leaves the counter's queue. Whoever waits in vain for one order of a bundle waits until the end of the shift.
+    fn picked_up(&self, errand: &Errand) -> i64 {
+        let off = self.instance.couriers[errand.courier].off;
+        let ready = errand.orders.iter().map(|&order| self.instance.orders[order].ready).max().unwrap_or(off);
+        ready.min(off).max(errand.there)
+    }
+
+    fn leave_counter(&mut self, errand: &Errand) {
+        let picked_up = self.picked_up(errand);
+        let all = &self.instance.orders;
+        let (orders, late): (Vec<_>, Vec<_>) = errand.orders.iter().partition(|&&order| all[order].ready <= picked_up);
+        self.returns.extend(late.into_iter().map(|order| (picked_up, order)));
+        let drops = self.drops(errand.counter, picked_up, &orders);
+        let service = self.instance.parameters.drop_service / 2;
+        let last = drops.last().map(|&(at, place)| (at + service, place));
+        (self.free[errand.courier], self.place[errand.courier]) = last.unwrap_or((picked_up, errand.counter));
+        let Errand { courier, left, from, restaurant, counter, .. } = *errand;
+        let dropped = drops.into_iter().map(|(at, _)| at).collect();
+        self.legs.push(Leg { courier, left, from, restaurant, counter, picked_up, orders, dropped });
+    }
+
+    /// When and where each order of a trip is dropped.
+    fn drops(&self, counter: Point, picked_up: i64, orders: &[usize]) -> Vec<(i64, Point)> {
+        let parameters = &self.instance.parameters;
+        let (pickup_half, drop_half) = (parameters.pickup_service / 2, parameters.drop_service / 2);
+        let (mut at, mut place) = (picked_up + pickup_half, counter);
+        let drop = |&order: &usize| {
+            let door = self.instance.orders[order].door;
+            let dropped = at + self.ways.minutes(place, door) + drop_half;
+            (at, place) = (dropped + drop_half, door);
+            (dropped, door)
+        };
+        orders.iter().map(drop).collect()
+    }
+}
+
+/// The whole minute of the day in which a moment has come.
+fn minutes_up(at: Millis) -> i64 {
+    at.0.div_euclid(60_000) + i64::from(at.0.rem_euclid(60_000) > 0)
 }
 
 /// A minute of the day as the domain's time.

@@ -75,6 +75,8 @@ pub fn play<'i>(instance: &'i Instance, options: &EvaluateOptions) -> Played<'i>
     for now in first..=last {
         game.minute(now);
     }
+    // Whoever is on the way still arrives, or goes home.
+    game.day.begin(i64::MAX);
     Played { day: game.day, decisions_ms: game.decisions_ms, conflicts: game.conflicts }
 }
 

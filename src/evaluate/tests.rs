@@ -156,6 +156,29 @@ fn the_best_known_day_of_tiny_instances_is_found() {
     }
 }
 
+/// One hides 20 minutes behind its mean of 25, the other 30.
+#[test]
+fn nothing_hidden_is_seen_before_its_time() {
+    let open = |ready: [&str; 2]| {
+        let orders = [format!("o1 0 500 0 r1 {}", ready[0]), format!("o2 0 900 0 r1 {}", ready[1])];
+        let day = folder(&[&orders[0], &orders[1]], &["c1 100 0 0 200", "c2 200 0 0 200"], &["r1 0 0"]);
+        Instance::read(day.path()).unwrap()
+    };
+    let (sooner, later) = (open(["20", "30"]), open(["30", "20"]));
+    let (mut one, mut other) = (day::Day::new(&sooner, true), day::Day::new(&later, true));
+    one.send(0, vec![0], 1);
+    other.send(0, vec![0], 1);
+    let seen = |day: &day::Day<'_>, now: i64| format!("{:?} {:?}", day.open_orders(now), day.candidates(now));
+    for now in 2..20 {
+        one.begin(now);
+        other.begin(now);
+        assert_eq!(seen(&one, now), seen(&other, now), "minute {now}");
+    }
+    one.begin(20);
+    other.begin(20);
+    assert_ne!(seen(&one, 20), seen(&other, 20));
+}
+
 #[test]
 fn hidden_ready_times_declines_lapses_and_cells_keep_every_rule() {
     let orders: Vec<String> = (0..16)
