@@ -23,7 +23,7 @@ pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tun
     // Or where many wait at one place, always the same ones would be weighed.
     let patience_s: Vec<f64> = view.drivers.iter().map(patience_s).collect();
     let pace = eta.pace_m_per_s();
-    let mut ranked: Vec<(f64, u32)> = Vec::with_capacity(view.drivers.len());
+    let mut ranked: Vec<u64> = Vec::with_capacity(view.drivers.len());
     let mut near = Vec::with_capacity(view.orders.len());
     for order in view.orders {
         let pickup = eta.plane_m(order.pickup);
@@ -34,24 +34,44 @@ pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tun
             if distance_m <= tuning.radius_m {
                 let way_s = distance_m / pace;
                 let late_s = (free_s[index as usize] + way_s - ready_s).max(0.0);
-                ranked.push((late_s + way_s * NEARER - patience_s[index as usize] * NEARER, index));
+                let rank_s = late_s + way_s * NEARER - patience_s[index as usize] * NEARER;
+                ranked.push(key(rank_s, index));
             }
         }
-        ranked.retain(|&(_, index)| fits(order, &view.drivers[index as usize]));
-        let by_rank = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if !takes_anybody(order) {
+            ranked.retain(|&key| fits(order, &view.drivers[driver_of(key) as usize]));
+        }
         if ranked.len() > tuning.candidates_max {
-            ranked.select_nth_unstable_by(tuning.candidates_max, by_rank);
+            ranked.select_nth_unstable(tuning.candidates_max);
             ranked.truncate(tuning.candidates_max);
         }
-        ranked.sort_unstable_by(by_rank);
-        near.push(ranked.iter().map(|&(_, index)| index).collect());
+        ranked.sort_unstable();
+        near.push(ranked.iter().map(|&key| driver_of(key)).collect());
     }
     near
 }
 
+/// Bits of a key that hold the driver's index: more drivers than any one decision sees.
+const INDEX_BITS: u32 = 20;
+const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+
+/// A rank and the driver's index in one number that sorts by rank first: these are sorted by the hundred thousand.
+fn key(rank_s: f64, index: u32) -> u64 {
+    let bits = rank_s.to_bits();
+    let ordered = if bits >> 63 == 0 { bits | 1 << 63 } else { !bits };
+    ordered & !INDEX_MASK | u64::from(index) & INDEX_MASK
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn driver_of(key: u64) -> u32 {
+    (key & INDEX_MASK) as u32
+}
+
+/// Most orders need nothing special and nobody has refused them.
+fn takes_anybody<P>(order: &OpenOrder<P>) -> bool {
+    order.refused_by.is_empty() && order.needs.vehicle.is_none() && order.needs.skills.is_empty()
+}
+
 fn fits<P>(order: &OpenOrder<P>, driver: &Candidate<P>) -> bool {
-    let refused = !order.refused_by.is_empty() && order.refused_by.contains(&driver.driver_id);
-    // Most orders need nothing special, and this is asked for every pair.
-    let is_plain = order.needs.vehicle.is_none() && order.needs.skills.is_empty();
-    !refused && (is_plain || order.needs.met_by(driver.vehicle, &driver.skills))
+    !order.refused_by.contains(&driver.driver_id) && order.needs.met_by(driver.vehicle, &driver.skills)
 }

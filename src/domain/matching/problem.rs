@@ -18,6 +18,10 @@ pub(super) struct Job<P> {
     pub(super) due_s: f64,
     pub(super) ready_s: f64,
     pub(super) spread_s: f64,
+    /// When a driver should stand at the counter: as the food is ready, or somewhat before an uncertain time.
+    pub(super) aim_s: f64,
+    /// Nobody whose shift ends before this takes it: food that is late must not keep them.
+    pub(super) safe_s: f64,
     /// From the pickup to the door.
     pub(super) ride_s: f64,
     /// Orders of one group may share a trip.
@@ -93,8 +97,6 @@ pub(super) struct Problem<'a, E: Eta> {
     /// For each job the slots weighed, best first.
     pub(super) near: Vec<Vec<u32>>,
     pub(super) tuning: &'a Tuning,
-    /// What one second of a driver's work costs, in seconds of customers' waiting.
-    pub(super) price: f64,
     eta: &'a E,
 }
 
@@ -107,12 +109,11 @@ impl<'a, E: Eta> Problem<'a, E> {
     pub(super) fn new(view: &View<'_, E::Place>, eta: &'a E, tuning: &'a Tuning) -> Self {
         let groups = super::groups::of_orders(view.orders, eta, tuning);
         let jobs = view.orders.iter().zip(groups);
-        let jobs: Vec<_> = jobs.map(|(order, group)| job(view.now, order, group, eta)).collect();
+        let jobs: Vec<_> = jobs.map(|(order, group)| job(view.now, order, group, eta, tuning)).collect();
         let longest = view.drivers.iter().map(|driver| seconds(driver.idle_since, view.now)).fold(1.0, f64::max);
         let slots: Vec<_> = view.drivers.iter().map(|driver| slot(view.now, driver, longest, tuning)).collect();
         let near = super::near::of_orders(view, eta, tuning);
-        let price = price(&jobs, &slots, tuning);
-        Self { jobs, slots, near, tuning, price, eta }
+        Self { jobs, slots, near, tuning, eta }
     }
 
     /// Drives one trip from where and when the driver is. `None`: the pickup would come after the end of the shift.
@@ -122,14 +123,14 @@ impl<'a, E: Eta> Problem<'a, E> {
         let first = &self.jobs[trip.jobs[0] as usize];
         let way_s = self.eta.travel_s(from.place, first.pickup);
         let there_s = (from.at_s + way_s + tuning.pickup_half_s).max(self.aim_s(trip));
-        let pickup_s = trip.jobs().iter().fold(there_s, |at_s, &job| self.pickup_of(job, at_s));
-        // Food that is late must not keep a driver past the end of the shift.
-        let safe_s = |job: &Job<E::Place>| job.ready_s + tuning.off_spreads * job.spread_s;
-        let beyond = trip
-            .jobs()
-            .iter()
-            .any(|&job| self.jobs[job as usize].spread_s > 0.0 && safe_s(&self.jobs[job as usize]) > slot.off_s);
-        if pickup_s > slot.off_s || beyond {
+        let mut pickup_s = there_s;
+        for &job in trip.jobs() {
+            if self.jobs[job as usize].safe_s > slot.off_s {
+                return None;
+            }
+            pickup_s = self.pickup_of(job, pickup_s);
+        }
+        if pickup_s > slot.off_s {
             return None;
         }
         let mut at_s = pickup_s + tuning.pickup_half_s;
@@ -143,8 +144,7 @@ impl<'a, E: Eta> Problem<'a, E> {
             at_s += tuning.drop_half_s;
             place = job.drop;
         }
-        let worked_s = way_s + tuning.pickup_half_s + at_s - pickup_s;
-        Some((Moment { at_s, place }, cost + self.price * worked_s))
+        Some((Moment { at_s, place }, cost))
     }
 
     /// Metres between two places, as the crow flies.
@@ -178,10 +178,9 @@ impl<'a, E: Eta> Problem<'a, E> {
         Times { pickup_s, leave_by_s: aim_s - way_s - tuning.pickup_half_s, doors_s }
     }
 
-    /// When a driver should stand at the counter: as the food is ready, or somewhat before an uncertain time.
+    /// When a driver should stand at the counter for all orders of a trip.
     fn aim_s(&self, trip: &Trip) -> f64 {
-        let jobs = trip.jobs().iter().map(|&job| &self.jobs[job as usize]);
-        jobs.map(|job| job.ready_s - self.tuning.early_spreads * job.spread_s).fold(f64::MIN, f64::max)
+        trip.jobs().iter().map(|&job| self.jobs[job as usize].aim_s).fold(f64::MIN, f64::max)
     }
 
     /// When a driver who stands at the counter at `at_s` is expected to get the order.
@@ -195,14 +194,17 @@ impl<'a, E: Eta> Problem<'a, E> {
     }
 }
 
-fn job<E: Eta>(now: Millis, order: &OpenOrder<E::Place>, group: u32, eta: &E) -> Job<E::Place> {
+fn job<E: Eta>(now: Millis, order: &OpenOrder<E::Place>, group: u32, eta: &E, tuning: &Tuning) -> Job<E::Place> {
+    let (ready_s, spread_s) = (seconds(now, order.ready.at), order.ready.spread_s);
     Job {
         pickup: order.pickup,
         drop: order.dropoff,
         placed_s: seconds(now, order.placed_at),
         due_s: seconds(now, order.due_at),
-        ready_s: seconds(now, order.ready.at),
-        spread_s: order.ready.spread_s,
+        ready_s,
+        spread_s,
+        aim_s: ready_s - tuning.early_spreads * spread_s,
+        safe_s: if spread_s > 0.0 { ready_s + tuning.off_spreads * spread_s } else { f64::NEG_INFINITY },
         ride_s: eta.travel_s(order.pickup, order.dropoff),
         group,
     }
@@ -217,11 +219,4 @@ fn slot<P: Copy>(now: Millis, driver: &Candidate<P>, longest_s: f64, tuning: &Tu
         record_s: tuning.record_s * lost,
         patience_s: tuning.fairness_s * (seconds(driver.idle_since, now) / longest_s).clamp(0.0, 1.0),
     }
-}
-
-/// How dear a driver's time is now: nothing while there are drivers to spare, more as open work outgrows them.
-#[allow(clippy::cast_precision_loss)]
-fn price<P>(jobs: &[Job<P>], slots: &[Slot<P>], tuning: &Tuning) -> f64 {
-    let on_shift = slots.iter().filter(|slot| slot.start.at_s < tuning.look_ahead_s).count().max(1);
-    tuning.price_per_load * jobs.len() as f64 / on_shift as f64
 }

@@ -8,7 +8,7 @@ use super::route::Gap;
 use super::route::Route;
 
 /// Orders that go through the optimal assignment; later ones queue up behind them, where it has no say.
-const ASSIGNED_MAX: usize = 256;
+const ASSIGNED_MAX: usize = 160;
 /// Drivers tried for one order even when there are so many orders that the count of tries would not do for all.
 const WIDTH_LEAST: usize = 12;
 

@@ -31,10 +31,6 @@ pub struct Tuning {
     pub early_spreads: f64,
     /// Uncertain food must be expected this many standard deviations before the end of a driver's shift.
     pub off_spreads: f64,
-    /// Drivers free within this time count when it is judged how dear their time is.
-    pub look_ahead_s: f64,
-    /// What a second of a driver's work costs in seconds of customers' waiting, for each open order a driver.
-    pub price_per_load: f64,
     /// Steps of improvement one decision may try. A count, not a time: the same view gives the same plan on any machine.
     pub search_steps: usize,
 }
@@ -57,8 +53,6 @@ impl Default for Tuning {
             fairness_s: 15.0,
             early_spreads: 1.0,
             off_spreads: 1.5,
-            look_ahead_s: 30.0 * 60.0,
-            price_per_load: 0.0,
             search_steps: 20_000,
         }
     }
