@@ -4,6 +4,7 @@ use crate::check;
 use crate::check::Seen;
 use crate::check::Violation;
 use crate::exec::Slot;
+use crate::history::Moment;
 use crate::node::cell::BORDER;
 use crate::people::begin;
 use crate::people::chaos;
@@ -32,8 +33,7 @@ const TAIL: usize = 80;
 /// What came of a seed.
 pub struct Outcome {
     pub violations: Vec<Violation>,
-    /// Tells two runs apart.
-    pub hash: u64,
+    pub history: Vec<Moment>,
     /// For whoever reads a failure.
     pub report: String,
     pub steps: usize,
@@ -60,11 +60,10 @@ pub fn run(seed: u64, switch: Option<Switch>) -> Outcome {
         }
         writeln!(report, "replay: BEELINE_SIM_SEED={seed} cargo test --test sim replay -- --nocapture").unwrap();
     }
-    let (hash, steps) = (sim.trace.hash(), sim.trace.len());
     drop((history, store));
     // Tasks hold the world, and the world its tasks.
     sim.exec.clear();
-    Outcome { violations, hash, report, steps, is_done }
+    Outcome { violations, history: sim.history.take(), report, steps: sim.trace.len(), is_done }
 }
 
 fn all_ended(sim: &Sim) -> bool {

@@ -3,6 +3,7 @@
 use crate::node::cell::area_of;
 use crate::protocol::Draft;
 use crate::protocol::Problem;
+use crate::protocol::Receipt;
 use crate::protocol::Reply;
 use crate::sim::Here;
 use beeline::domain::fleet::Needs;
@@ -15,10 +16,12 @@ use beeline::domain::order::Place;
 use beeline::domain::order::Prep;
 use beeline::domain::order::Price;
 use beeline::domain::order::Status;
+use beeline::store::Answer;
 use beeline::store::Claim;
 use beeline::store::Conflict;
 use beeline::store::Placed;
 use beeline::store::StoreError;
+use beeline::store::StoreResult;
 
 /// An order that is only created after this long has lost the node that was placing it, in milliseconds.
 pub const ORPHANED_MS: i64 = 30_000;
@@ -26,13 +29,25 @@ pub const ORPHANED_MS: i64 = 30_000;
 const UNPAID: &str = "unpaid";
 
 impl Here {
-    /// Stores an order and charges it. The same key leads to the same order.
+    /// Stores an order and charges it, and keeps the answer. The same key leads to the same order.
     pub async fn place(&self, key: &str, draft: &Draft) -> Reply {
-        let order = self.create(draft);
         let claim =
             Claim { principal: "customer".to_owned(), key: key.to_owned(), body_hash: [0; 32], now: self.now() };
-        let event = order::created(&order);
-        match self.order_insert(order.clone(), event, claim).await {
+        let order = self.create(draft);
+        let inserted = self.order_insert(order.clone(), order::created(&order), claim.clone()).await;
+        if let Ok(Placed::Before { answer: Some(answer), .. }) = &inserted {
+            return Reply::Placed(Receipt::kept(&answer.body));
+        }
+        let reply = self.go_on_with(order, inserted).await;
+        if let Reply::Placed(receipt) = &reply {
+            // Where it cannot be kept a repeat is answered from the order.
+            drop(self.order_answer(claim, Answer { status: 201, body: receipt.body.clone() }).await);
+        }
+        reply
+    }
+
+    async fn go_on_with(&self, order: Order, inserted: StoreResult<Placed>) -> Reply {
+        match inserted {
             Err(error) => Reply::Refused((&error).into()),
             Ok(Placed::New) => self.settle_payment(order).await,
             Ok(Placed::Mismatch) => Reply::Refused(Problem::Mismatch),
@@ -108,5 +123,5 @@ fn placed(order: Order) -> Reply {
     if order.status == Status::Failed && order.searches == 0 {
         return Reply::Refused(Problem::PaymentDeclined);
     }
-    Reply::Order(Box::new(order))
+    Reply::Placed(Receipt::of(&order))
 }

@@ -79,7 +79,9 @@ impl Model {
             let is_left =
                 |order: &Order| order.status.is_active() && order.assignment_id.as_ref() == Some(assignment_id);
             let changed = commit.changes.iter().any(|change| is_left(&change.order));
-            if !changed && !self.orders.values().any(|order| !in_commit(order) && is_left(order)) {
+            let is_active = self.assignments.get(assignment_id).is_some_and(|assignment| !assignment.has_ended)
+                && !ended.contains(&assignment_id);
+            if is_active && !changed && !self.orders.values().any(|order| !in_commit(order) && is_left(order)) {
                 ended.push(assignment_id);
             }
         }
@@ -89,7 +91,12 @@ impl Model {
     fn check_beginning(&self, beginning: &Beginning<'_>, ended: &[&AssignmentId]) -> StoreResult<()> {
         let conflict = |conflict| Err(StoreError::Conflict(conflict));
         let Some(driver) = self.drivers.get(beginning.driver_id) else { return conflict(Conflict::DriverUnknown) };
-        if driver.version != beginning.driver_version && !self.is_broken(Switch::NoDriverVersionTest) {
+        // Leaves come first, and the end of an assignment is a change of its driver.
+        let is_theirs = |ended: &&&AssignmentId| {
+            self.assignments.get(**ended).is_some_and(|assignment| assignment.driver_id == *beginning.driver_id)
+        };
+        let leaves = i64::try_from(ended.iter().filter(is_theirs).count()).unwrap();
+        if driver.version + leaves != beginning.driver_version && !self.is_broken(Switch::NoDriverVersionTest) {
             return conflict(Conflict::DriverChanged);
         }
         if driver.shift != Shift::Available {
@@ -122,6 +129,9 @@ impl Model {
         for assignment_id in ended {
             if let Some(assignment) = self.assignments.get_mut(*assignment_id) {
                 assignment.has_ended = true;
+                if let Some(driver) = self.drivers.get_mut(&assignment.driver_id) {
+                    driver.version += 1;
+                }
             }
         }
         for beginning in begun(commit) {
