@@ -20,6 +20,7 @@ use crate::sim::Whereabouts;
 use crate::switches::Switch;
 use beeline::domain::geo::Position;
 use beeline::domain::ids::DriverId;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -37,6 +38,8 @@ pub struct Outcome {
     /// For whoever reads a failure.
     pub report: String,
     pub steps: usize,
+    /// What came to pass at least once, in the words of the trace.
+    pub words: BTreeSet<&'static str>,
     pub is_done: bool,
 }
 
@@ -63,7 +66,8 @@ pub fn run(seed: u64, switch: Option<Switch>) -> Outcome {
     drop((history, store));
     // Tasks hold the world, and the world its tasks.
     sim.exec.clear();
-    Outcome { violations, history: sim.history.take(), report, steps: sim.trace.len(), is_done }
+    let (steps, words) = (sim.trace.len(), sim.trace.words());
+    Outcome { violations, history: sim.history.take(), report, steps, words, is_done }
 }
 
 fn all_ended(sim: &Sim) -> bool {

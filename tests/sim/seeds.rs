@@ -9,7 +9,8 @@ use std::time::Instant;
 /// Time between two words about the progress.
 const WORD: Duration = Duration::from_secs(10);
 
-fn from_env(name: &str) -> Option<u64> {
+/// A number from the environment, where there is one.
+pub fn from_env(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 

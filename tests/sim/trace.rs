@@ -5,6 +5,7 @@ use beeline::domain::ids::OfferId;
 use beeline::domain::ids::OrderId;
 use beeline::domain::time::Millis;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Who or what a line is about.
@@ -47,6 +48,11 @@ impl Trace {
 
     pub fn len(&self) -> usize {
         self.lines.borrow().len()
+    }
+
+    /// Everything that came to pass at least once.
+    pub fn words(&self) -> BTreeSet<&'static str> {
+        self.lines.borrow().iter().map(|line| line.what).collect()
     }
 
     /// The last lines, one below the other; times count from `start`.

@@ -16,6 +16,7 @@ use beeline::domain::order::Place;
 use beeline::domain::order::Prep;
 use beeline::domain::order::Price;
 use beeline::domain::order::Status;
+use beeline::domain::time::Millis;
 use beeline::store::Answer;
 use beeline::store::Claim;
 use beeline::store::Conflict;
@@ -33,7 +34,7 @@ impl Here {
     pub async fn place(&self, key: &str, draft: &Draft) -> Reply {
         let claim =
             Claim { principal: "customer".to_owned(), key: key.to_owned(), body_hash: [0; 32], now: self.now() };
-        let order = self.create(draft);
+        let order = new_order(OrderId::from_generated(self.fresh_id()), draft, self.now());
         let inserted = self.order_insert(order.clone(), order::created(&order), claim.clone()).await;
         if let Ok(Placed::Before { answer: Some(answer), .. }) = &inserted {
             return Reply::Placed(Receipt::kept(&answer.body));
@@ -86,37 +87,36 @@ impl Here {
         let found = self.read(|store| store.orders.get(order_id).cloned()).await;
         found.map_err(|error| Problem::from(&error))?.ok_or(Problem::NotFound)
     }
-
-    fn create(&self, draft: &Draft) -> Order {
-        let now = self.now();
-        Order {
-            order_id: OrderId::from_generated(self.fresh_id()),
-            kind: Kind::Food,
-            status: Status::Created,
-            version: 1,
-            customer_id: draft.customer_id.clone(),
-            merchant_id: None,
-            driver_id: None,
-            assignment_id: None,
-            pickup: Place { position: draft.pickup, address: None },
-            dropoff: Place { position: draft.dropoff, address: None },
-            items: Vec::new(),
-            prep: Prep { ready: false, seconds: draft.prep_seconds, ready_at: None },
-            scheduled_for: None,
-            due_at: None,
-            price: Price { amount: 100, currency: "EUR".to_owned() },
-            eta: Arrivals::default(),
-            promised_at: None,
-            needs: Needs::default(),
-            searches: 0,
-            note: draft.unpaid.then(|| UNPAID.to_owned()),
-            created_at: now,
-            updated_at: now,
-            geo_key: format!("area{}", area_of(draft.pickup)),
-        }
-    }
 }
 
+/// An order as it begins.
+pub fn new_order(order_id: OrderId, draft: &Draft, now: Millis) -> Order {
+    Order {
+        order_id,
+        kind: Kind::Food,
+        status: Status::Created,
+        version: 1,
+        customer_id: draft.customer_id.clone(),
+        merchant_id: None,
+        driver_id: None,
+        assignment_id: None,
+        pickup: Place { position: draft.pickup, address: None },
+        dropoff: Place { position: draft.dropoff, address: None },
+        items: Vec::new(),
+        prep: Prep { ready: false, seconds: draft.prep_seconds, ready_at: None },
+        scheduled_for: None,
+        due_at: None,
+        price: Price { amount: 100, currency: "EUR".to_owned() },
+        eta: Arrivals::default(),
+        promised_at: None,
+        needs: Needs::default(),
+        searches: 0,
+        note: draft.unpaid.then(|| UNPAID.to_owned()),
+        created_at: now,
+        updated_at: now,
+        geo_key: format!("area{}", area_of(draft.pickup)),
+    }
+}
 /// What the customer of an order is told whose payment is settled.
 fn placed(order: Order) -> Reply {
     // One that never searched was not paid for; one that failed later was placed all the same.
