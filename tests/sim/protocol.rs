@@ -6,6 +6,7 @@ use beeline::domain::geo::Position;
 use beeline::domain::ids::CustomerId;
 use beeline::domain::ids::DeadLetterId;
 use beeline::domain::ids::DriverId;
+use beeline::domain::ids::MerchantId;
 use beeline::domain::ids::OfferId;
 use beeline::domain::ids::OrderId;
 use beeline::domain::order::By;
@@ -19,6 +20,8 @@ use beeline::store::StoreError;
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub customer_id: CustomerId,
+    /// Orders of one kitchen may travel together.
+    pub merchant_id: Option<MerchantId>,
     pub pickup: Position,
     pub dropoff: Position,
     pub prep_seconds: u32,

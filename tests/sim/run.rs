@@ -20,6 +20,7 @@ use crate::sim::Whereabouts;
 use crate::switches::Switch;
 use beeline::domain::geo::Position;
 use beeline::domain::ids::DriverId;
+use beeline::domain::ids::MerchantId;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::rc::Rc;
@@ -89,10 +90,14 @@ fn populate(sim: &Rc<Sim>) -> i64 {
     for node in 0..NODES {
         Here { sim: sim.clone(), node }.boot();
     }
+    // A kitchen that several order from lets their orders travel together.
+    let kitchen = sim.rng.chance(0.5).then(|| somewhere(sim));
     for number in 0..1 + sim.rng.below(5) {
+        let kitchen = kitchen.filter(|_| sim.rng.chance(0.7));
         let draft = Draft {
             customer_id: customer::customer_id(number),
-            pickup: somewhere(sim),
+            merchant_id: kitchen.map(|_| MerchantId::from_generated("kitchen".to_owned())),
+            pickup: kitchen.unwrap_or_else(|| somewhere(sim)),
             dropoff: somewhere(sim),
             prep_seconds: if sim.rng.chance(0.5) { 0 } else { u32::try_from(sim.rng.below(60)).unwrap() },
             unpaid: sim.rng.chance(faults.unpaid),

@@ -97,7 +97,7 @@ pub fn new_order(order_id: OrderId, draft: &Draft, now: Millis) -> Order {
         status: Status::Created,
         version: 1,
         customer_id: draft.customer_id.clone(),
-        merchant_id: None,
+        merchant_id: draft.merchant_id.clone(),
         driver_id: None,
         assignment_id: None,
         pickup: Place { position: draft.pickup, address: None },

@@ -12,8 +12,8 @@ use pair::Told;
 use play::Play;
 
 /// Sequences that `make test` looks at; `BEELINE_SIM_SEEDS` asks for one in so many seeds.
-const SEQUENCES: u64 = 40;
-const SEEDS_A_SEQUENCE: u64 = 50;
+const SEQUENCES: u64 = 80;
+const SEEDS_A_SEQUENCE: u64 = 25;
 /// Calls of a sequence.
 const CALLS: usize = 250;
 /// Calls between two comparisons of everything that is stored.
@@ -63,10 +63,10 @@ const WANTED: &[&str] = &[
     "commit: Err(Conflict(DriverChanged))",
     "commit: Err(Conflict(DriverBusy))",
     "commit: Err(Conflict(DriverUnavailable))",
-    "commit: Err(Conflict(DriverUnknown))",
     "accepted: Ok(())",
     "accepted: Err(Conflict(OrderChanged))",
     "accepted: Err(Conflict(DriverChanged))",
+    "accepted: Err(Conflict(DriverUnknown))",
     "accepted: Err(Conflict(OfferClosed))",
     "declined: Ok(())",
     "declined: Err(Conflict(OfferClosed))",

@@ -83,10 +83,10 @@ impl Play {
         match self.rng.below(20) {
             0..2 => Some(self.place(&rows)),
             2 => Some(self.answer()),
-            3..6 => Some(self.save(&rows)),
-            6..10 => self.offer(&rows),
-            10 => Some(self.withdraw(&rows)),
-            11..14 => self.settle_offer(&rows),
+            3..5 => Some(self.save(&rows)),
+            5..9 => self.offer(&rows),
+            9..14 => self.settle_offer(&rows),
+            14 if self.rng.chance(0.4) => Some(self.withdraw(&rows)),
             _ => self.move_on(&rows),
         }
     }
@@ -116,6 +116,7 @@ impl Play {
         let place = |rng: &Rng| Position::new(43.77 + 0.02 * rng.unit(), 11.25 + 0.02 * rng.unit()).unwrap();
         let draft = Draft {
             customer_id: customer_id(self.rng.below(3)),
+            merchant_id: None,
             pickup: place(&self.rng),
             dropoff: place(&self.rng),
             prep_seconds: u32::try_from(self.rng.below(900)).unwrap(),
@@ -238,7 +239,7 @@ impl Play {
         };
         let mut command = Command { now, fresh: &mut fresh, whereabouts: &|_| None };
         let mut commit = decide(&mut command).ok()?;
-        if self.rng.chance(0.12) {
+        if self.rng.chance(0.2) {
             spoil(&mut commit, &self.rng);
         }
         Some(Call::Commit(Box::new(commit)))
