@@ -5,6 +5,7 @@ use super::model::Model;
 use crate::switches::Switch;
 use beeline::domain::dispatch::AssignmentChange;
 use beeline::domain::dispatch::Commit;
+use beeline::domain::dispatch::DeadLetter;
 use beeline::domain::dispatch::OfferChange;
 use beeline::domain::dispatch::OfferOutcome;
 use beeline::domain::dispatch::OrderChange;
@@ -40,6 +41,7 @@ impl Model {
         for beginning in begun(commit) {
             self.check_beginning(&beginning, &ended)?;
         }
+        self.check_letter(commit)?;
         self.write(commit, &ended);
         Ok(())
     }
@@ -107,6 +109,21 @@ impl Model {
         };
         if self.assignments.iter().any(is_other) && !self.is_broken(Switch::NoUniqueIndex) {
             return conflict(Conflict::DriverBusy);
+        }
+        Ok(())
+    }
+
+    /// An order has one dead letter.
+    fn check_letter(&self, commit: &Commit) -> StoreResult<()> {
+        let Some(letter) = &commit.dead_letter else { return Ok(()) };
+        let is_taken_up = |order_id: &OrderId| {
+            commit.changes.iter().any(|change| change.order.order_id == *order_id && !change.order.is_parked())
+        };
+        let stands = |other: &DeadLetter| {
+            other.order_id == letter.order_id && other.order_id.as_ref().is_some_and(|order_id| !is_taken_up(order_id))
+        };
+        if self.letters.values().any(stands) && !self.is_broken(Switch::KeptLetters) {
+            return Err(StoreError::Aborted("the order has a dead letter".to_owned()));
         }
         Ok(())
     }
