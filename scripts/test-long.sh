@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 rounds=${STORY_ROUNDS:-10}
 
 PROPTEST_CASES=${PROPTEST_CASES:-20000} cargo test --release --locked --lib -- domain:: protocol:: actors::live
+# Seeds of the simulation; the store's model is held against the real one for as long.
+BEELINE_SIM_SEEDS=${BEELINE_SIM_SEEDS:-100000} cargo test --release --locked --test sim -- --nocapture
 # Races show in repetition, and more of them on a machine that is too busy.
 for round in $(seq "$rounds"); do
   echo "== stories, round $round of $rounds"

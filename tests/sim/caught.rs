@@ -37,6 +37,7 @@ caught! {
     a_second_offer_to_a_driver_is_caught: ManyOffersADriver by "offers";
     a_lost_commit_is_caught: LostCommits by "acknowledged";
     a_forgotten_key_is_caught: ForgottenKeys by "repeats";
+    an_answer_that_changes_is_caught: LostAnswers by "repeats";
     a_forgotten_answer_is_caught: ForgottenAnswers by "repeats";
     a_gap_at_a_watcher_is_caught: NoGapTest by "watchers";
     an_order_that_never_ends_is_caught: NoSweep by "endings";

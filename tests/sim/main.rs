@@ -9,6 +9,7 @@
 mod caught;
 mod check;
 mod desk;
+mod differential;
 mod exec;
 mod faults;
 mod history;
@@ -16,6 +17,7 @@ mod net;
 mod node;
 mod people;
 mod protocol;
+mod reach;
 mod rng;
 mod run;
 mod seeds;

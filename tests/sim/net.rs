@@ -56,11 +56,12 @@ impl Command {
             }
             let here = Here { sim: sim.clone(), node };
             let (command, slot) = (command.clone(), answered.clone());
+            let asked_at = sim.now();
             here.clone().spawn(async move {
                 let reply = serve(&here, &command.request).await;
                 send(&here.sim, move |sim| {
                     let (command, request) = (command.name.clone(), command.request.clone());
-                    sim.record(Fact::Told { command, request, reply: reply.clone() });
+                    sim.record(Fact::Told { command, request, asked_at, reply: reply.clone() });
                     sim.exec.put(&slot, reply.clone());
                 });
             });

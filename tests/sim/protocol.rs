@@ -6,11 +6,13 @@ use beeline::domain::geo::Position;
 use beeline::domain::ids::CustomerId;
 use beeline::domain::ids::DeadLetterId;
 use beeline::domain::ids::DriverId;
+use beeline::domain::ids::MerchantId;
 use beeline::domain::ids::OfferId;
 use beeline::domain::ids::OrderId;
 use beeline::domain::order::By;
 use beeline::domain::order::Order;
 use beeline::domain::order::Step;
+use beeline::protocol::order::OrderOut;
 use beeline::store::Conflict;
 use beeline::store::StoreError;
 
@@ -18,6 +20,8 @@ use beeline::store::StoreError;
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub customer_id: CustomerId,
+    /// Orders of one kitchen may travel together.
+    pub merchant_id: Option<MerchantId>,
     pub pickup: Position,
     pub dropoff: Position,
     pub prep_seconds: u32,
@@ -77,11 +81,20 @@ pub enum Request {
 /// What it is told.
 #[derive(Debug, Clone)]
 pub enum Reply {
+    Placed(Receipt),
     Order(Box<Order>),
     Work { orders: Vec<Order>, offer: Option<Offer> },
     Letters(Vec<DeadLetterId>),
     Done,
     Refused(Problem),
+}
+
+/// What a customer is told of an order just placed: the very text, which a repeat is answered with as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub order_id: OrderId,
+    pub version: i64,
+    pub body: String,
 }
 
 /// Why not.
@@ -101,6 +114,20 @@ pub enum Problem {
     ConsentNeeded,
 }
 
+impl Receipt {
+    pub fn of(order: &Order) -> Self {
+        let body = serde_json::to_string(&OrderOut::from(order)).unwrap();
+        Self { order_id: order.order_id.clone(), version: order.version, body }
+    }
+
+    /// From the answer that was kept.
+    pub fn kept(body: &str) -> Self {
+        let shown: serde_json::Value = serde_json::from_str(body).unwrap();
+        let order_id = OrderId::parse(shown["order_id"].as_str().unwrap()).unwrap();
+        Self { order_id, version: shown["version"].as_i64().unwrap(), body: body.to_owned() }
+    }
+}
+
 impl Problem {
     /// The client had better ask again.
     pub fn is_passing(self) -> bool {
@@ -115,13 +142,6 @@ impl Reply {
 
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_))
-    }
-
-    pub fn order(&self) -> Option<&Order> {
-        match self {
-            Self::Order(order) => Some(order),
-            _ => None,
-        }
     }
 }
 

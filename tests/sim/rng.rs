@@ -2,20 +2,29 @@
 
 use std::cell::Cell;
 
+/// What the state grows by with each number.
+const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// Draws numbers from a seed.
 pub struct Rng(Cell<u64>);
 
+/// Spreads every bit of a number over all of them.
+fn mix(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 impl Rng {
+    /// Mixed once, or one seed would draw what the one before it draws, a step later.
     pub fn new(seed: u64) -> Self {
-        Self(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+        Self(Cell::new(mix(seed.wrapping_add(GAMMA))))
     }
 
     pub fn next(&self) -> u64 {
-        let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let state = self.0.get().wrapping_add(GAMMA);
         self.0.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        mix(state)
     }
 
     /// 0 up to, but not, `bound`.

@@ -4,6 +4,7 @@ use crate::check;
 use crate::check::Seen;
 use crate::check::Violation;
 use crate::exec::Slot;
+use crate::history::Moment;
 use crate::node::cell::BORDER;
 use crate::people::begin;
 use crate::people::chaos;
@@ -19,6 +20,8 @@ use crate::sim::Whereabouts;
 use crate::switches::Switch;
 use beeline::domain::geo::Position;
 use beeline::domain::ids::DriverId;
+use beeline::domain::ids::MerchantId;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -32,11 +35,12 @@ const TAIL: usize = 80;
 /// What came of a seed.
 pub struct Outcome {
     pub violations: Vec<Violation>,
-    /// Tells two runs apart.
-    pub hash: u64,
+    pub history: Vec<Moment>,
     /// For whoever reads a failure.
     pub report: String,
     pub steps: usize,
+    /// What came to pass at least once, in the words of the trace.
+    pub words: BTreeSet<&'static str>,
     pub is_done: bool,
 }
 
@@ -60,11 +64,11 @@ pub fn run(seed: u64, switch: Option<Switch>) -> Outcome {
         }
         writeln!(report, "replay: BEELINE_SIM_SEED={seed} cargo test --test sim replay -- --nocapture").unwrap();
     }
-    let (hash, steps) = (sim.trace.hash(), sim.trace.len());
     drop((history, store));
     // Tasks hold the world, and the world its tasks.
     sim.exec.clear();
-    Outcome { violations, hash, report, steps, is_done }
+    let (steps, words) = (sim.trace.len(), sim.trace.words());
+    Outcome { violations, history: sim.history.take(), report, steps, words, is_done }
 }
 
 fn all_ended(sim: &Sim) -> bool {
@@ -86,10 +90,14 @@ fn populate(sim: &Rc<Sim>) -> i64 {
     for node in 0..NODES {
         Here { sim: sim.clone(), node }.boot();
     }
+    // A kitchen that several order from lets their orders travel together.
+    let kitchen = sim.rng.chance(0.5).then(|| somewhere(sim));
     for number in 0..1 + sim.rng.below(5) {
+        let kitchen = kitchen.filter(|_| sim.rng.chance(0.7));
         let draft = Draft {
             customer_id: customer::customer_id(number),
-            pickup: somewhere(sim),
+            merchant_id: kitchen.map(|_| MerchantId::from_generated("kitchen".to_owned())),
+            pickup: kitchen.unwrap_or_else(|| somewhere(sim)),
             dropoff: somewhere(sim),
             prep_seconds: if sim.rng.chance(0.5) { 0 } else { u32::try_from(sim.rng.below(60)).unwrap() },
             unpaid: sim.rng.chance(faults.unpaid),

@@ -66,7 +66,7 @@ impl Sim {
         Rc::new(Self {
             exec: Exec::new(START),
             rng,
-            trace: Trace::new(),
+            trace: Trace::default(),
             store: RefCell::new(Model { switch, ..Model::default() }),
             history: RefCell::default(),
             nodes: [RefCell::default(), RefCell::default()],

@@ -17,6 +17,8 @@ pub enum Switch {
     LostCommits,
     /// The store does not remember idempotency keys.
     ForgottenKeys,
+    /// The store says that the answer to a key is kept and forgets it.
+    LostAnswers,
     /// The store leaves out what goes to other systems, now and then.
     ForgottenEvents,
     /// The store keeps the dead letter of an order that is parked no more.

@@ -1,11 +1,11 @@
-//! What happened, line by line: for whoever reads a failure, and as a hash that tells two runs apart.
+//! What happened, line by line, for whoever reads a failure.
 
 use beeline::domain::ids::DriverId;
 use beeline::domain::ids::OfferId;
 use beeline::domain::ids::OrderId;
 use beeline::domain::time::Millis;
-use std::cell::Cell;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Who or what a line is about.
@@ -36,43 +36,23 @@ struct Line {
 }
 
 /// See the module.
+#[derive(Default)]
 pub struct Trace {
     lines: RefCell<Vec<Line>>,
-    hash: Cell<u64>,
 }
 
 impl Trace {
-    pub fn new() -> Self {
-        // FNV-1a, 64 bits: offset basis and prime of its authors.
-        Self { lines: RefCell::default(), hash: Cell::new(0xCBF2_9CE4_8422_2325) }
-    }
-
     pub fn note(&self, at: Millis, what: &'static str, subject: Subject, number: i64) {
-        let mut hash = self.hash.get();
-        let mut eat = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
-            }
-        };
-        eat(&at.0.to_le_bytes());
-        eat(what.as_bytes());
-        match &subject {
-            Subject::Order(id) => eat(id.as_str().as_bytes()),
-            Subject::Driver(id) => eat(id.as_str().as_bytes()),
-            Subject::Offer(id) => eat(id.as_str().as_bytes()),
-            Subject::Node(node) => eat(&node.to_le_bytes()),
-        }
-        eat(&number.to_le_bytes());
-        self.hash.set(hash);
         self.lines.borrow_mut().push(Line { at, what, subject, number });
-    }
-
-    pub fn hash(&self) -> u64 {
-        self.hash.get()
     }
 
     pub fn len(&self) -> usize {
         self.lines.borrow().len()
+    }
+
+    /// Everything that came to pass at least once.
+    pub fn words(&self) -> BTreeSet<&'static str> {
+        self.lines.borrow().iter().map(|line| line.what).collect()
     }
 
     /// The last lines, one below the other; times count from `start`.

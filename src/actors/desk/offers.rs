@@ -57,14 +57,15 @@ async fn say_yes(
             order.ok_or_else(|| Problem::new(Code::Internal))
         }
         Err(Failure::Refused(..) | Failure::Store(StoreError::Conflict(Conflict::OfferClosed))) => {
-            // Closed by now: a second yes may have met the first one in the store.
+            // Closed by now: a second yes may have met the first one in the store. Or too late, while one in time is still on its way there: the
+            // offer lapses first, so that what the store says in the end is the answer to both.
             let said = own_offer(world, driver_id, offer_id, order_id).await?;
-            if said.outcome == Some(OfferOutcome::Accepted) {
+            let ended = refuse(world, said.clone(), OfferOutcome::Expired).await;
+            let ended = ended.map_err(|error| store_problem(&error))?;
+            if ended == OfferOutcome::Accepted {
                 return fetch(world, named).await;
             }
-            if let Some(outcome) = said.outcome {
-                tell_ended(world, &said, outcome);
-            }
+            tell_ended(world, &said, ended);
             Err(Problem::new(Code::OfferClosed))
         }
         Err(failure) => Err(failure.problem(|_, _| Problem::new(Code::OfferClosed))),

@@ -84,8 +84,7 @@ async fn store_and_charge(world: &Arc<World>, draft: Draft, claim: Option<Claim>
                     Err(Problem::new(Code::IdempotencyRunning))
                 }
                 Status::Created => settle_payment(world, first).await.map(Placement::Placed),
-                Status::Failed => Err(Problem::new(Code::PaymentDeclined)),
-                _ => Ok(Placement::Placed(Arc::new(first))),
+                _ => placed(first).map(Placement::Placed),
             }
         }
     }
@@ -103,7 +102,7 @@ pub async fn settle_payment(world: &Arc<World>, created: Order) -> Result<Arc<Or
     let commit = command.settle(&created, declined).map_err(|_| Problem::new(Code::Conflict))?;
     match world.store.orders.order_commit(commit.clone()).await {
         Ok(()) => {}
-        // Cancelled in the same moment: that is the answer.
+        // Cancelled, or settled by somebody else, in the same moment: that is the answer.
         Err(StoreError::Conflict(Conflict::OrderChanged)) => return refetch(world, created.order_id).await,
         Err(error) => return Err(store_problem(&error)),
     }
@@ -116,7 +115,16 @@ pub async fn settle_payment(world: &Arc<World>, created: Order) -> Result<Arc<Or
 
 async fn refetch(world: &Arc<World>, order_id: OrderId) -> Result<Arc<Order>, Problem> {
     let found = world.store.orders.order_fetch(order_id).await.map_err(|error| store_problem(&error))?;
-    found.map(Arc::new).ok_or_else(|| Problem::new(Code::NotFound))
+    placed(found.ok_or_else(|| Problem::new(Code::NotFound))?)
+}
+
+/// What the customer of an order is told whose payment is settled. One that never searched was not paid for; one that failed later was placed all
+/// the same.
+fn placed(order: Order) -> Result<Arc<Order>, Problem> {
+    if order.status == Status::Failed && order.searches == 0 {
+        return Err(Problem::new(Code::PaymentDeclined));
+    }
+    Ok(Arc::new(order))
 }
 
 fn create(world: &Arc<World>, draft: Draft) -> Order {

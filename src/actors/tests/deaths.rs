@@ -18,6 +18,7 @@ use crate::domain::order::By;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::protocol::close::CloseCode;
+use crate::store::Claim;
 use futures_util::FutureExt;
 
 #[actix::test]
@@ -140,4 +141,14 @@ async fn a_follower_who_does_not_read_is_let_go_and_resumes_where_it_stood() {
     assert_eq!(again.reader.seqs("order"), (order.version + 1..=version).collect::<Vec<_>>());
     let found = stage.world.store.orders.order_fetch(order.order_id.clone()).await.unwrap().unwrap();
     assert_eq!(found.status, Status::Searching);
+}
+
+#[actix::test]
+async fn an_order_whose_answer_was_lost_with_its_node_is_the_answer_however_it_ended() {
+    let stage = Stage::new();
+    let claim = Claim { principal: "customer:c".into(), key: "k".into(), body_hash: [7; 32], now: clock::now() };
+    let order = stage.order_with(Some(claim.clone())).await;
+    stage.step(&order.order_id, Step::Fail, By::System).await;
+    let repeated = stage.order_with(Some(claim)).await;
+    assert_eq!((&repeated.order_id, repeated.status), (&order.order_id, Status::Failed), "it was paid for");
 }

@@ -43,6 +43,7 @@ use crate::domain::order::Order;
 use crate::domain::order::Place;
 use crate::domain::order::Step;
 use crate::domain::time::Millis;
+use crate::store::Claim;
 use crate::store::FixRow;
 use crate::store::FixStore;
 use crate::store::Store;
@@ -180,6 +181,10 @@ impl Stage {
 
     /// An order from the centre to a kilometre north, looking for a driver.
     async fn order(&self) -> Arc<Order> {
+        self.order_with(None).await
+    }
+
+    async fn order_with(&self, claim: Option<Claim>) -> Arc<Order> {
         let place = |north_m| Place { position: north(north_m), address: None };
         let draft = Draft {
             kind: Kind::Parcel,
@@ -192,7 +197,7 @@ impl Stage {
             needs: Needs::default(),
             note: None,
         };
-        match desk::place(&self.world, draft, None).await {
+        match desk::place(&self.world, draft, claim).await {
             Ok(Placement::Placed(order)) => order,
             _ => panic!("not placed"),
         }

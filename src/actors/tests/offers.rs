@@ -17,6 +17,7 @@ use crate::domain::driver::Shift;
 use crate::domain::ids::OfferId;
 use crate::domain::order::By;
 use crate::domain::order::Step;
+use crate::protocol::problem::Code;
 use bytestring::ByteString;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -185,4 +186,26 @@ async fn after_a_restart_an_offer_waits_on_lapses_and_the_order_goes_on() {
     assert_eq!(outcome(&stage, &offer_id).await, Some(OfferOutcome::Expired));
     let mut far = stage.driver("far", 700.0).await;
     offered(&stage, &mut far).await;
+}
+
+#[actix::test]
+async fn a_yes_after_the_deadline_ends_the_offer_for_every_yes_still_under_way() {
+    let stage = Stage::new();
+    let phone = stage.driver("d", 5_500.0).await;
+    let order = stage.order().await;
+    let now = clock::now();
+    let offer = Offer {
+        offer_id: clock::offer_id(),
+        order_ids: vec![order.order_id.clone()],
+        driver_id: phone.driver_id.clone(),
+        created_at: now - 20_000,
+        expires_at: now - 1,
+        pickup_eta_s: 1,
+        score: 0.0,
+        outcome: None,
+    };
+    stage.world.store.orders.offer_insert(offer.clone()).await.unwrap();
+    let late = desk::accept(&stage.world, &phone.driver_id, &offer.offer_id, None).await;
+    assert_eq!(late.unwrap_err().code, Code::OfferClosed);
+    assert_eq!(outcome(&stage, &offer.offer_id).await, Some(OfferOutcome::Expired));
 }

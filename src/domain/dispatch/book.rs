@@ -58,6 +58,8 @@ pub struct GivenUp {
 struct Open {
     order: Arc<Order>,
     refused_by: HashSet<DriverId>,
+    /// Those of them who may be asked again because nobody else was found.
+    forgiven: HashSet<DriverId>,
     /// Doubles with each tick that finds nobody, up to the match radius.
     radius_m: f64,
     tries: u32,
@@ -113,6 +115,7 @@ impl Book {
         let open = self.open.entry(order.order_id.clone()).or_insert_with(|| Open {
             order: order.clone(),
             refused_by: HashSet::new(),
+            forgiven: HashSet::new(),
             radius_m,
             tries: 0,
             retry_at: Millis(0),
@@ -124,8 +127,10 @@ impl Book {
         }
         open.order = order;
         // Those who were forgiven stay so until the next refusal.
-        if !open.is_forgiving() {
-            open.refused_by.extend(refused_by);
+        for driver_id in refused_by {
+            if !open.refused_by.contains(&driver_id) && !open.forgiven.contains(&driver_id) {
+                open.refuse(driver_id);
+            }
         }
     }
 
@@ -164,7 +169,7 @@ impl Book {
             open.tries = open.tries.saturating_add(1);
             open.retry_at = now + pause_ms(open.tries, jitter());
             if now.since(since) >= FORGIVE_MS {
-                open.refused_by.clear();
+                open.forgiven.extend(open.refused_by.drain());
             }
             if self.rules.tries_max > 0 && open.tries >= self.rules.tries_max {
                 given_up.push(GivenUp { order_id: wait.order_id.clone(), tries: open.tries });
@@ -200,16 +205,18 @@ impl Book {
     pub fn end_offer(&mut self, order_id: &OrderId, offer_id: &OfferId, driver_id: &DriverId, refused: bool) -> bool {
         let Some(open) = self.open.get_mut(order_id) else { return false };
         if refused {
-            open.nobody_since = None;
-            open.refused_by.insert(driver_id.clone());
+            open.refuse(driver_id.clone());
         }
         open.asked.take_if(|asked| asked.offer_id == *offer_id).is_some()
     }
 }
 
 impl Open {
-    fn is_forgiving(&self) -> bool {
-        self.nobody_since.is_some() && self.refused_by.is_empty()
+    /// Somebody does not want it: whoever was forgiven before is not to be asked now, and the minute begins anew.
+    fn refuse(&mut self, driver_id: DriverId) {
+        self.nobody_since = None;
+        self.refused_by.extend(self.forgiven.drain());
+        self.refused_by.insert(driver_id);
     }
 
     fn as_seen(&self, now: Millis) -> OpenOrder<Position> {

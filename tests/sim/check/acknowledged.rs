@@ -11,9 +11,10 @@ use beeline::domain::order::OrderEvent;
 
 pub fn check(seen: &Seen<'_>) -> Result<(), String> {
     for moment in seen.history {
-        let Fact::Told { command, request, reply } = &moment.fact else { continue };
+        let Fact::Told { command, request, reply, .. } = &moment.fact else { continue };
         let holds = match reply {
             Reply::Order(order) => is_stored(seen, order) && is_done(seen, request, order),
+            Reply::Placed(receipt) => events(seen, &receipt.order_id).iter().any(|event| event.seq == receipt.version),
             Reply::Done => is_kept(seen, request),
             Reply::Work { .. } | Reply::Letters(_) | Reply::Refused(_) => true,
         };
@@ -47,7 +48,6 @@ fn is_done(seen: &Seen<'_>, request: &Request, order: &Order) -> bool {
         })
     };
     match request {
-        Request::Place { .. } => seen.store.orders.contains_key(&order.order_id),
         Request::Accept { driver_id, offer_id } => {
             let outcome = seen.store.offers.get(offer_id).and_then(|offer| offer.outcome);
             outcome == Some(OfferOutcome::Accepted) && is_given_to(driver_id)

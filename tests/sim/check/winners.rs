@@ -18,14 +18,13 @@ pub fn check(seen: &Seen<'_>) -> Result<(), String> {
                     }
                 }
                 ("released", _) => {
-                    if holders.remove(&event.order_id).is_none() {
-                        return Err(format!("{} was taken from nobody", event.order_id));
-                    }
+                    let holder = holders.remove(&event.order_id);
+                    holder.ok_or_else(|| format!("{} was taken from nobody", event.order_id))?;
                 }
-                ("at_pickup" | "picked_up" | "at_dropoff" | "delivered", driver_id) => {
-                    if holders.get(&event.order_id).copied() != driver_id.as_ref() {
-                        return Err(format!("{} was moved on by {driver_id:?}, who does not have it", event.order_id));
-                    }
+                ("at_pickup" | "picked_up" | "at_dropoff" | "delivered", driver_id)
+                    if holders.get(&event.order_id).copied() != driver_id.as_ref() =>
+                {
+                    return Err(format!("{} was moved on by {driver_id:?}, who does not have it", event.order_id));
                 }
                 _ => {}
             }

@@ -41,13 +41,15 @@ impl Here {
                     Ok(said) => said,
                     Err(problem) => return Reply::Refused(problem),
                 };
-                if said.outcome == Some(OfferOutcome::Accepted) && !self.is_broken(Switch::ForgottenAnswers) {
+                let ended = match self.refuse(said.clone(), OfferOutcome::Expired).await {
+                    Ok(ended) => ended,
+                    Err(error) => return Reply::Refused((&error).into()),
+                };
+                if ended == OfferOutcome::Accepted && !self.is_broken(Switch::ForgottenAnswers) {
                     return self.first_of(&said).await;
                 }
-                if let Some(outcome) = said.outcome {
-                    let (driver_id, offer_id) = (driver_id.clone(), offer_id.clone());
-                    self.hint(Hint::EndOffer { driver_id, offer_id, order_ids: said.order_ids, outcome });
-                }
+                let (driver_id, offer_id) = (driver_id.clone(), offer_id.clone());
+                self.hint(Hint::EndOffer { driver_id, offer_id, order_ids: said.order_ids, outcome: ended });
                 Reply::Refused(Problem::OfferClosed)
             }
             Err(failure) => Reply::Refused(failure.problem(|_| Problem::OfferClosed)),

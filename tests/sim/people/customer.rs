@@ -18,8 +18,8 @@ pub async fn live(sim: Rc<Sim>, number: usize, draft: Draft, delay_ms: i64) {
     sim.exec.sleep(delay_ms).await;
     let key = format!("key{number}");
     let placing = Command::new(&sim, Request::Place { key, draft: draft.clone() });
-    let Some(Reply::Order(order)) = placing.settle(&sim).await else { return };
-    let order_id = order.order_id.clone();
+    let Some(Reply::Placed(receipt)) = placing.settle(&sim).await else { return };
+    let order_id = receipt.order_id;
     begin(&sim, watcher::watch(sim.clone(), number, order_id.clone()));
     if draft.prep_seconds > 0 {
         begin(&sim, cook(sim.clone(), order_id.clone(), draft.prep_seconds));

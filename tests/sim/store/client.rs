@@ -12,6 +12,7 @@ use beeline::domain::driver::Driver;
 use beeline::domain::ids::OfferId;
 use beeline::domain::order::Order;
 use beeline::domain::order::OrderEvent;
+use beeline::store::Answer;
 use beeline::store::Claim;
 use beeline::store::Placed;
 use beeline::store::StoreError;
@@ -89,6 +90,15 @@ impl Here {
                 here.record(Fact::Placed { order: Box::new(order), key: claim.key });
             }
             Ok(placed)
+        })
+        .await
+    }
+
+    pub async fn order_answer(&self, claim: Claim, answer: Answer) -> StoreResult<()> {
+        self.write(move |here| {
+            here.store.borrow_mut().order_answer(&claim, &answer)?;
+            here.record(Fact::Answered { key: claim.key, body: answer.body });
+            Ok(())
         })
         .await
     }

@@ -5,6 +5,7 @@ use super::model::Model;
 use crate::switches::Switch;
 use beeline::domain::dispatch::AssignmentChange;
 use beeline::domain::dispatch::Commit;
+use beeline::domain::dispatch::DeadLetter;
 use beeline::domain::dispatch::OfferChange;
 use beeline::domain::dispatch::OfferOutcome;
 use beeline::domain::dispatch::OrderChange;
@@ -40,6 +41,7 @@ impl Model {
         for beginning in begun(commit) {
             self.check_beginning(&beginning, &ended)?;
         }
+        self.check_letter(commit)?;
         self.write(commit, &ended);
         Ok(())
     }
@@ -79,7 +81,9 @@ impl Model {
             let is_left =
                 |order: &Order| order.status.is_active() && order.assignment_id.as_ref() == Some(assignment_id);
             let changed = commit.changes.iter().any(|change| is_left(&change.order));
-            if !changed && !self.orders.values().any(|order| !in_commit(order) && is_left(order)) {
+            let is_active = self.assignments.get(assignment_id).is_some_and(|assignment| !assignment.has_ended)
+                && !ended.contains(&assignment_id);
+            if is_active && !changed && !self.orders.values().any(|order| !in_commit(order) && is_left(order)) {
                 ended.push(assignment_id);
             }
         }
@@ -89,7 +93,12 @@ impl Model {
     fn check_beginning(&self, beginning: &Beginning<'_>, ended: &[&AssignmentId]) -> StoreResult<()> {
         let conflict = |conflict| Err(StoreError::Conflict(conflict));
         let Some(driver) = self.drivers.get(beginning.driver_id) else { return conflict(Conflict::DriverUnknown) };
-        if driver.version != beginning.driver_version && !self.is_broken(Switch::NoDriverVersionTest) {
+        // Leaves come first, and the end of an assignment is a change of its driver.
+        let is_theirs = |ended: &&&AssignmentId| {
+            self.assignments.get(**ended).is_some_and(|assignment| assignment.driver_id == *beginning.driver_id)
+        };
+        let leaves = i64::try_from(ended.iter().filter(is_theirs).count()).unwrap();
+        if driver.version + leaves != beginning.driver_version && !self.is_broken(Switch::NoDriverVersionTest) {
             return conflict(Conflict::DriverChanged);
         }
         if driver.shift != Shift::Available {
@@ -100,6 +109,21 @@ impl Model {
         };
         if self.assignments.iter().any(is_other) && !self.is_broken(Switch::NoUniqueIndex) {
             return conflict(Conflict::DriverBusy);
+        }
+        Ok(())
+    }
+
+    /// An order has one dead letter.
+    fn check_letter(&self, commit: &Commit) -> StoreResult<()> {
+        let Some(letter) = &commit.dead_letter else { return Ok(()) };
+        let is_taken_up = |order_id: &OrderId| {
+            commit.changes.iter().any(|change| change.order.order_id == *order_id && !change.order.is_parked())
+        };
+        let stands = |other: &DeadLetter| {
+            other.order_id == letter.order_id && other.order_id.as_ref().is_some_and(|order_id| !is_taken_up(order_id))
+        };
+        if self.letters.values().any(stands) && !self.is_broken(Switch::KeptLetters) {
+            return Err(StoreError::Aborted("the order has a dead letter".to_owned()));
         }
         Ok(())
     }
@@ -122,6 +146,9 @@ impl Model {
         for assignment_id in ended {
             if let Some(assignment) = self.assignments.get_mut(*assignment_id) {
                 assignment.has_ended = true;
+                if let Some(driver) = self.drivers.get_mut(&assignment.driver_id) {
+                    driver.version += 1;
+                }
             }
         }
         for beginning in begun(commit) {

@@ -39,9 +39,12 @@ impl Model {
     }
 
     pub fn order_answer(&mut self, claim: &Claim, answer: &Answer) -> StoreResult<()> {
+        let is_broken = self.is_broken(Switch::LostAnswers);
         let key = self.keys.get_mut(&(claim.principal.clone(), claim.key.clone()));
         let key = key.filter(|key| key.body_hash == claim.body_hash).ok_or(StoreError::NotFound)?;
-        key.answer.get_or_insert_with(|| answer.clone());
+        if !is_broken {
+            key.answer.get_or_insert_with(|| answer.clone());
+        }
         Ok(())
     }
 }

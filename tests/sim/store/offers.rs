@@ -32,6 +32,10 @@ impl Model {
         let mut rivals = self.offers.values().filter(is_rival);
         let has_offer = rivals.clone().any(|other| other.driver_id == offer.driver_id);
         let is_busy = self.active_assignment(&offer.driver_id).is_some();
+        let is_known = self.offers.contains_key(&offer.offer_id);
+        if !is_busy && is_known {
+            return Err(StoreError::Aborted("there is an offer of that id".to_owned()));
+        }
         if (has_offer || is_busy) && !self.is_broken(Switch::ManyOffersADriver) {
             return Err(StoreError::Conflict(Conflict::DriverBusy));
         }

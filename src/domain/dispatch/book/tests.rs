@@ -103,6 +103,21 @@ fn who_refused_is_asked_again_only_after_a_minute_without_anybody_else() {
 }
 
 #[test]
+fn the_first_refusal_counts_though_nobody_had_been_found_before() {
+    let mut book = Book::new(Rules { radius_m: 1_000.0, tries_max: 0 });
+    book.note(order("a"), HashSet::new());
+    book.end_tick(&[nobody("a")], Millis(0), || 0.0);
+    book.note(order("a"), HashSet::from([driver("d1")]));
+    book.end_tick(&[nobody("a")], Millis(FORGIVE_MS), || 0.0);
+    let refused = |book: &mut Book, now| book.begin_tick(Millis(now))[0].order.refused_by.len();
+    assert_eq!(refused(&mut book, 2 * FORGIVE_MS), 1, "the minute counts from the refusal");
+    book.end_tick(&[nobody("a")], Millis(2 * FORGIVE_MS), || 0.0);
+    assert_eq!(refused(&mut book, 3 * FORGIVE_MS), 0);
+    book.note(order("a"), HashSet::from([driver("d1"), driver("d2")]));
+    assert_eq!(refused(&mut book, 3 * FORGIVE_MS), 2, "a new refusal recalls what was forgiven");
+}
+
+#[test]
 fn an_old_word_changes_nothing_and_a_closed_order_tells_whom_to_tell() {
     let mut book = book();
     let newer = Order { version: 5, ..order("a").as_ref().clone() };
