@@ -32,7 +32,7 @@ pub struct Side {
 /// Plays `city` (whose own node does not count) on both sides until `stop` resolves or its duration is over; tells how each went.
 ///
 /// # Errors
-/// See [`super::run`].
+/// See [`super::run()`].
 pub async fn compare(
     sides: [Side; 2],
     city: SimulateOptions,
