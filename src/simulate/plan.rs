@@ -29,7 +29,7 @@ const TIDE_S: f64 = 600.0;
 const TRIP_MPS: f64 = 2.0;
 const TRIP_REACH_M: std::ops::RangeInclusive<f64> = 40.0..=1_200.0;
 const TRIP_NEAREST_M: f64 = 20.0;
-/// Drivers start within this of a restaurant, most of them.
+/// Drivers start within this of a restaurant.
 const HOME_RADIUS_M: f64 = 1_200.0;
 
 /// One driver.
@@ -45,11 +45,11 @@ pub(crate) struct DriverPlan {
 }
 
 /// The drivers of a seed.
-pub(crate) fn drivers(city: &City, seed: u64, count: usize) -> Vec<DriverPlan> {
+pub(crate) fn drivers(city: &City, seed: u64, count: usize, shape: Shape) -> Vec<DriverPlan> {
     let mut dice = Dice::new(seed, "drivers");
     let driver = |number: usize| {
         let near = dice.index(city.restaurants.len());
-        let corner = city.corner_near(city.restaurants[near].place.at, HOME_RADIUS_M, &mut dice);
+        let corner = city.corner_near(city.restaurants[near].place.at, shape.home_radius_m(), &mut dice);
         // Scooters are what most of Florence's couriers ride.
         let vehicle = VEHICLES[[0, 1, 1, 2, 2, 2, 2, 3][dice.index(8)]];
         DriverPlan {
@@ -100,7 +100,7 @@ pub(crate) struct Shape {
     pub(crate) tide: f64,
     /// Every kitchen takes exactly this long, as it says; `None` for what kitchens take.
     pub(crate) prep: Option<Duration>,
-    /// Customers live so near that an order can be carried in this time; `None` for where customers live.
+    /// Customers live, and drivers wait, so near that an order can be carried in this time; `None` for where they do otherwise.
     pub(crate) trip: Option<Duration>,
 }
 
@@ -109,6 +109,10 @@ impl Shape {
         let Some(trip) = self.trip else { return CUSTOMERS_LIVE };
         let farthest_m = (trip.as_secs_f64() * TRIP_MPS).clamp(*TRIP_REACH_M.start(), *TRIP_REACH_M.end());
         Reach { nearest_m: TRIP_NEAREST_M, farthest_m }
+    }
+
+    fn home_radius_m(&self) -> f64 {
+        if self.trip.is_some() { self.reach().farthest_m } else { HOME_RADIUS_M }
     }
 
     /// By how much orders come faster than on average.
@@ -153,7 +157,7 @@ impl Iterator for Orders {
         let city = Arc::clone(&self.city);
         let restaurant = city.restaurants.get(self.dice.index(city.restaurants.len()))?;
         let (pickup, goods) = if self.dice.chance(PARCELS) {
-            (city.address_near(restaurant.place.at, CUSTOMERS_LIVE, &mut self.dice), Goods::Parcel)
+            (city.address_near(restaurant.place.at, self.shape.reach(), &mut self.dice), Goods::Parcel)
         } else {
             (restaurant.place.clone(), self.meal(&restaurant.id, restaurant.prep_mean_s))
         };
@@ -204,15 +208,15 @@ mod tests {
 
     #[test]
     fn a_seed_always_gives_the_same_drivers_and_orders() {
-        assert_eq!(drivers(&CITY, 3, 40), drivers(&CITY, 3, 40));
-        assert_ne!(drivers(&CITY, 3, 40), drivers(&CITY, 4, 40));
+        assert_eq!(drivers(&CITY, 3, 40, Shape::default()), drivers(&CITY, 3, 40, Shape::default()));
+        assert_ne!(drivers(&CITY, 3, 40, Shape::default()), drivers(&CITY, 4, 40, Shape::default()));
         assert!(orders(3, 15.0).take(50).eq(orders(3, 15.0).take(50)));
         assert!(!orders(3, 15.0).take(50).eq(orders(4, 15.0).take(50)));
     }
 
     #[test]
     fn more_drivers_leave_the_first_ones_as_they_are() {
-        assert_eq!(drivers(&CITY, 3, 10), drivers(&CITY, 3, 40)[..10]);
+        assert_eq!(drivers(&CITY, 3, 10, Shape::default()), drivers(&CITY, 3, 40, Shape::default())[..10]);
     }
 
     #[test]
@@ -239,7 +243,10 @@ mod tests {
     fn a_shape_fixes_what_kitchens_take_and_how_far_it_is() {
         let (prep, trip) = (Some(Duration::ZERO), Some(Duration::from_secs(60)));
         let shape = Shape { prep, trip, ..Shape::default() };
+        let near = |at: Point| CITY.restaurants.iter().any(|one| one.place.at.distance_m(at) <= 200.0);
+        assert!(drivers(&CITY, 9, 50, shape).iter().all(|driver| near(driver.home)));
         for order in orders(9, 60.0).shaped(shape).take(300) {
+            assert!(near(order.pickup.at), "{order:?}");
             assert!(order.pickup.at.distance_m(order.dropoff.at) <= 120.0, "{order:?}");
             if let Goods::Meal { prep_s, ready_after, .. } = order.goods {
                 assert_eq!((prep_s, ready_after), (0, Duration::ZERO));

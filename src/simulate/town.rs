@@ -72,19 +72,19 @@ impl Town {
             declines: options.declines,
             ..Habits::default()
         };
-        for plan in plan::drivers(city, options.seed, options.drivers) {
-            let courier = Courier::new(Arc::clone(city), &plan, options.seed, jiff::Timestamp::now().as_millisecond());
-            people.spawn(Driver::new(&exchange, courier.with_trip(options.trip), &plan, habits).drive());
-        }
-        let live = Arc::new(Semaphore::new(LIVE_ORDERS_MAX));
-        people.spawn(resume_orders(Arc::clone(&exchange), Arc::clone(&live)));
-        people.spawn(inspect(Arc::clone(&exchange)));
         let shape = Shape {
             no_opening: !options.warm_up.is_zero() || options.tide > 0.0,
             tide: options.tide,
             prep: options.prep,
             trip: options.trip,
         };
+        for plan in plan::drivers(city, options.seed, options.drivers, shape) {
+            let courier = Courier::new(Arc::clone(city), &plan, options.seed, jiff::Timestamp::now().as_millisecond());
+            people.spawn(Driver::new(&exchange, courier.with_trip(options.trip), &plan, habits).drive());
+        }
+        let live = Arc::new(Semaphore::new(LIVE_ORDERS_MAX));
+        people.spawn(resume_orders(Arc::clone(&exchange), Arc::clone(&live)));
+        people.spawn(inspect(Arc::clone(&exchange)));
         let orders = Orders::new(Arc::clone(city), options.seed, options.orders_per_minute).shaped(shape);
         let orders_from = began + options.warm_up;
         let placing =

@@ -5,7 +5,7 @@ use super::*;
 use crate::simulate::wire::Prep;
 
 fn courier() -> Courier {
-    let plan = &plan::drivers(&CITY, 1, 1)[0];
+    let plan = &plan::drivers(&CITY, 1, 1, plan::Shape::default())[0];
     Courier::new(Arc::clone(&CITY), plan, 1, 0)
 }
 
@@ -213,7 +213,7 @@ fn busy_s(plan: &plan::OrderPlan, drivers: &[plan::DriverPlan]) -> i64 {
 #[test]
 fn with_the_defaults_about_half_of_the_drivers_are_busy() {
     let defaults = crate::simulate::SimulateOptions::default();
-    let drivers = plan::drivers(&CITY, 1, defaults.drivers);
+    let drivers = plan::drivers(&CITY, 1, defaults.drivers, plan::Shape::default());
     let orders = plan::Orders::new(Arc::clone(&CITY), 1, defaults.orders_per_minute);
     let times: Vec<i64> = orders.take(120).map(|order| busy_s(&order, &drivers)).collect();
     let mean_s = f64::from(i32::try_from(times.iter().sum::<i64>()).unwrap()) / 120.0;

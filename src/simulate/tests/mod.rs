@@ -40,7 +40,7 @@ fn town(server: &Fake) -> Town {
     let tally = Arc::new(Tally::new());
     let api = Api::new(&server.url(), Mint::new(SECRET), Arc::clone(&tally)).unwrap();
     let exchange = Arc::new(Exchange::new(Arc::new(api)));
-    let plan = plan::drivers(&CITY, 1, 1).remove(0);
+    let plan = plan::drivers(&CITY, 1, 1, plan::Shape::default()).remove(0);
     let habits = Habits {
         fix_every: Duration::from_millis(20),
         tick: Duration::from_millis(5),
