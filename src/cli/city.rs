@@ -36,9 +36,9 @@ pub struct PeopleArgs {
     /// Share of offers that drivers decline, 0 to 1.
     #[arg(long, value_name = "P", default_value_t = 0.06, value_parser = share)]
     pub decline: f64,
-    /// Orders take this long from the driver's yes to the door, or as long as the way takes if that is longer: customers
-    /// live near the pickup, and drivers, who keep to street speeds, wait at the door for what is left [default: as far
-    /// as customers live].
+    /// Orders take this long from the driver's yes to the door: customers live and drivers wait near the pickup, who
+    /// would come too late rides faster than streets allow, who comes early waits at the door [default: as far as
+    /// customers live, as fast as streets allow].
     #[arg(long, value_name = "D", value_parser = humantime::parse_duration)]
     pub trip: Option<Duration>,
     /// Every meal takes exactly this long to cook; 0s is ready at once [default: what kitchens take].

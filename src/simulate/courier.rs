@@ -21,6 +21,10 @@ use std::time::Duration;
 const CATCH_UP_MAX_S: f64 = 30.0;
 /// A driver who has waited this long takes the goods whatever the kitchen said: its message may have been lost with its sender.
 const PATIENCE_MS: i64 = 12 * 60 * 1_000;
+/// Share of a vehicle's top speed that is left of it in the streets.
+const STREET_SHARE: f64 = 0.5;
+/// Nobody hurries faster than this: the server takes what is faster for an error of the device.
+const HURRY_MAX_MPS: f64 = 55.0;
 /// Idle drivers look for company within this of a restaurant.
 const ROAM_RADIUS_M: f64 = 1_500.0;
 /// Charge a phone loses per hour.
@@ -201,7 +205,7 @@ impl Courier {
         self.battery = (self.battery - seconds / 3_600.0 * DRAIN_PER_HOUR).max(0.01);
         self.choose_goal(now_ms);
         let before_m = self.motion.odometer_m();
-        self.motion.advance(seconds, &mut self.dice);
+        self.motion.advance(seconds * self.haste(now_ms), &mut self.dice);
         if self.is_busy() {
             self.carried_m += self.motion.odometer_m() - before_m;
         }
@@ -241,6 +245,16 @@ impl Courier {
             order_id: self.current().map(|job| job.order_id.clone()),
             battery: hundredths(self.battery),
         }
+    }
+
+    /// By how much the driver is faster than the streets allow, where an order must be carried within a given time: half of it is for the
+    /// way to the pickup.
+    fn haste(&self, now_ms: i64) -> f64 {
+        let (Some(trip_ms), Some(job)) = (self.trip_ms, self.current()) else { return 1.0 };
+        let until_ms = job.adopted_at_ms + if job.before_pickup() { trip_ms / 2 } else { trip_ms };
+        let top_mps = self.motion.vehicle().pace.top_mps;
+        let usual_s = self.motion.left_m() / (top_mps * STREET_SHARE);
+        (usual_s / since_s(until_ms, now_ms).max(1.0)).clamp(1.0, HURRY_MAX_MPS / top_mps)
     }
 
     /// What to do next: collect everything first, then deliver in turn.

@@ -96,6 +96,12 @@ impl Motion {
         self.leg >= self.route.legs.len()
     }
 
+    /// Metres to the end of the way.
+    pub(crate) fn left_m(&self) -> f64 {
+        let ahead = self.route.legs.get(self.leg..).unwrap_or_default();
+        (ahead.iter().map(|leg| leg.length_m).sum::<f64>() - self.along_m).max(0.0)
+    }
+
     /// The end of the street piece being driven: where a new way has to begin, since nobody turns in the middle of a street.
     pub(crate) fn next_corner(&self) -> Point {
         self.route.legs.get(self.leg).map_or(self.at, |leg| leg.to)

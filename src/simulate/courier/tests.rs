@@ -85,6 +85,27 @@ fn a_trip_of_a_given_length_ends_at_the_door_when_it_is_over() {
 }
 
 #[test]
+fn who_would_come_too_late_for_a_given_trip_hurries_and_jumps_nowhere() {
+    let ended = |trip: Option<Duration>| {
+        let mut courier = courier().with_trip(trip);
+        let order = meal(&mut courier, true);
+        courier.adopt(&order);
+        let mut now_ms = 0;
+        while courier.is_busy() {
+            let before = courier.motion.at();
+            now_ms += 1_000;
+            let step = courier.tick(now_ms);
+            let moved_m = courier.motion.at().distance_m(before);
+            assert!(moved_m <= HURRY_MAX_MPS, "{moved_m} m in a second");
+            step.into_iter().for_each(|step| courier.step_taken(&step));
+        }
+        now_ms
+    };
+    let (usual, hurried) = (ended(None), ended(Some(Duration::from_secs(60))));
+    assert!(hurried * 2 < usual, "{hurried} and {usual} ms");
+}
+
+#[test]
 fn nothing_is_taken_before_the_kitchen_is_ready() {
     let mut courier = courier();
     let mut order = meal(&mut courier, false);
