@@ -16,12 +16,8 @@ const NEARER: f64 = 0.2;
 pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tuning) -> Vec<Vec<u32>> {
     let places: Vec<_> = view.drivers.iter().map(|driver| eta.plane_m(driver.position)).collect();
     let free_s: Vec<f64> = view.drivers.iter().map(|driver| seconds(view.now, driver.free_at).max(0.0)).collect();
-    let longest_s = view.drivers.iter().map(|driver| seconds(driver.idle_since, view.now)).fold(1.0, f64::max);
-    let patience_s = |driver: &Candidate<E::Place>| {
-        tuning.fairness_s * (seconds(driver.idle_since, view.now) / longest_s).clamp(0.0, 1.0)
-    };
     // Or where many wait at one place, always the same ones would be weighed.
-    let patience_s: Vec<f64> = view.drivers.iter().map(patience_s).collect();
+    let patience_s = patience_s(view, tuning);
     let pace = eta.pace_m_per_s();
     let mut ranked: Vec<u64> = Vec::with_capacity(view.drivers.len());
     let mut near = Vec::with_capacity(view.orders.len());
@@ -49,6 +45,13 @@ pub(super) fn of_orders<E: Eta>(view: &View<'_, E::Place>, eta: &E, tuning: &Tun
         near.push(ranked.iter().map(|&key| driver_of(key)).collect());
     }
     near
+}
+
+/// For each driver how much nearer they count for having waited: the one idle longest by all of `fairness_s`.
+pub(super) fn patience_s<P>(view: &View<'_, P>, tuning: &Tuning) -> Vec<f64> {
+    let idle_s = |driver: &Candidate<P>| seconds(driver.idle_since, view.now);
+    let longest_s = view.drivers.iter().map(idle_s).fold(1.0, f64::max);
+    view.drivers.iter().map(|driver| tuning.fairness_s * (idle_s(driver) / longest_s).clamp(0.0, 1.0)).collect()
 }
 
 /// Bits of a key that hold the driver's index: more drivers than any one decision sees.

@@ -110,8 +110,8 @@ impl<'a, E: Eta> Problem<'a, E> {
         let groups = super::groups::of_orders(view.orders, eta, tuning);
         let jobs = view.orders.iter().zip(groups);
         let jobs: Vec<_> = jobs.map(|(order, group)| job(view.now, order, group, eta, tuning)).collect();
-        let longest = view.drivers.iter().map(|driver| seconds(driver.idle_since, view.now)).fold(1.0, f64::max);
-        let slots: Vec<_> = view.drivers.iter().map(|driver| slot(view.now, driver, longest, tuning)).collect();
+        let drivers = view.drivers.iter().zip(super::near::patience_s(view, tuning));
+        let slots: Vec<_> = drivers.map(|(driver, patience_s)| slot(view.now, driver, patience_s, tuning)).collect();
         let near = super::near::of_orders(view, eta, tuning);
         Self { jobs, slots, near, tuning, eta }
     }
@@ -210,13 +210,13 @@ fn job<E: Eta>(now: Millis, order: &OpenOrder<E::Place>, group: u32, eta: &E, tu
     }
 }
 
-fn slot<P: Copy>(now: Millis, driver: &Candidate<P>, longest_s: f64, tuning: &Tuning) -> Slot<P> {
+fn slot<P: Copy>(now: Millis, driver: &Candidate<P>, patience_s: f64, tuning: &Tuning) -> Slot<P> {
     let lost = (2.0 - driver.record.acceptance.clamp(0.0, 1.0) - driver.record.on_time.clamp(0.0, 1.0)) / 2.0;
     Slot {
         start: Moment { at_s: seconds(now, driver.free_at).max(0.0), place: driver.position },
         off_s: driver.off_at.map_or(f64::INFINITY, |off_at| seconds(now, off_at)),
         capacity: driver.capacity.clamp(1, TRIP_ORDERS_MAX),
         record_s: tuning.record_s * lost,
-        patience_s: tuning.fairness_s * (seconds(driver.idle_since, now) / longest_s).clamp(0.0, 1.0),
+        patience_s,
     }
 }
