@@ -66,7 +66,9 @@ fn say_sides(sides: &[Side; 2], city: &SimulateOptions) {
         println!("  {name:<10} {url}/    operator {url}/operator");
     }
     println!(
-        "\nThe same {} drivers and the same {} orders a minute on both. Ctrl-C ends it.\n",
+        "\nThe same {} drivers and the same {} orders a minute on both. Ctrl-C ends it.\n\
+         Meals are cooked and carried in real time: the first reach their doors after some five minutes, and the difference \
+         shows after ten.\n",
         city.drivers, city.orders_per_minute
     );
 }

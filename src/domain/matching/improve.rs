@@ -10,6 +10,10 @@ const RUIN_LEAST: usize = 2;
 const RUIN_SPAN: usize = 4;
 /// Drivers looked at for jobs to take out beside the first.
 const RUIN_DRIVERS: usize = 8;
+/// Where orders are few, one place in so many is passed over as an order is put back: the cheapest one now is not always part of
+/// the best plan (blinks, Christiaens and Vanden Berghe 2020). Where they are many, the tries are too few for that.
+const BLINK: usize = 6;
+const BLINK_JOBS: usize = 8;
 /// Changes of cost below this are rounding.
 const TINY: f64 = 1e-6;
 
@@ -64,7 +68,7 @@ pub(super) fn improve<E: Eta>(search: &mut Search<'_, '_, E>) {
         for index in (1..chosen.len()).rev() {
             chosen.swap(index, draw.below(index + 1));
         }
-        if rebuild(search, &chosen, &mut before) > TINY {
+        if rebuild(search, &chosen, &mut before, &mut draw) > TINY {
             for (slot, route) in before.routes.drain(..) {
                 search.routes[slot as usize] = route;
             }
@@ -76,8 +80,14 @@ pub(super) fn improve<E: Eta>(search: &mut Search<'_, '_, E>) {
 }
 
 /// Takes the jobs out and puts each back where it costs least then. The change in cost.
-fn rebuild<E: Eta>(search: &mut Search<'_, '_, E>, chosen: &[u32], before: &mut Before<E::Place>) -> f64 {
+fn rebuild<E: Eta>(
+    search: &mut Search<'_, '_, E>,
+    chosen: &[u32],
+    before: &mut Before<E::Place>,
+    draw: &mut Draw,
+) -> f64 {
     let out_cost = search.problem.out_cost();
+    let few = search.problem.jobs.len() <= BLINK_JOBS;
     before.routes.clear();
     before.carriers.clear();
     let mut change = 0.0;
@@ -93,7 +103,7 @@ fn rebuild<E: Eta>(search: &mut Search<'_, '_, E>, chosen: &[u32], before: &mut 
         search.take_out(job);
     }
     for &job in chosen {
-        match search.cheapest(job) {
+        match search.cheapest(job, &mut || few && draw.below(BLINK) == 0) {
             Some((slot, gap)) => {
                 before.keep(slot, &search.routes[slot as usize]);
                 search.put(job, slot, gap);

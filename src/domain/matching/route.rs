@@ -45,13 +45,13 @@ impl<P: Copy> Route<P> {
         self.heads.last().map_or(0.0, |head| head.cost)
     }
 
-    /// The cheapest place for a job, if it costs less than `limit`. Counts what it tries in `tried`.
+    /// The cheapest place for a job, if it costs less than `limit`. Places at which `skips` answers yes are passed over.
     pub(super) fn best_gap<E: Eta<Place = P>>(
         &self,
         problem: &Problem<'_, E>,
-        slot: u32,
-        job: u32,
+        (slot, job): (u32, u32),
         limit: f64,
+        skips: &mut impl FnMut() -> bool,
     ) -> Option<Gap> {
         let mut best: Option<Gap> = None;
         let mut limit = limit;
@@ -59,6 +59,9 @@ impl<P: Copy> Route<P> {
         let capacity = problem.slots[slot as usize].capacity;
         for trip in (0..=self.trips.len()).rev() {
             let mut consider = |join: Option<usize>, changed: &Trip| {
+                if skips() {
+                    return;
+                }
                 let rest = if join.is_some() { trip + 1 } else { trip };
                 if let Some(extra) = self.extra(problem, slot, (trip, rest), changed, limit) {
                     limit = extra;

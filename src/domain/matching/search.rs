@@ -42,13 +42,14 @@ impl<'p, 'a, E: Eta> Search<'p, 'a, E> {
         let given = assign(&choices, self.problem.slots.len(), self.problem.out_cost());
         for (&job, slot) in first.iter().zip(&given) {
             let Some(slot) = *slot else { continue };
-            if let Some(gap) = self.routes[slot as usize].best_gap(self.problem, slot, job, f64::INFINITY) {
+            if let Some(gap) = self.routes[slot as usize].best_gap(self.problem, (slot, job), f64::INFINITY, &mut never)
+            {
                 self.put(job, slot, gap);
             }
         }
         for &job in first.iter().chain(rest) {
             if self.carrier[job as usize].is_none()
-                && let Some((slot, gap)) = self.cheapest(job)
+                && let Some((slot, gap)) = self.cheapest(job, &mut never)
             {
                 self.put(job, slot, gap);
             }
@@ -60,7 +61,7 @@ impl<'p, 'a, E: Eta> Search<'p, 'a, E> {
         let near = &self.problem.near[job as usize];
         self.tries += near.len();
         let with_gap = near.iter().filter_map(|&slot| {
-            let gap = self.routes[slot as usize].best_gap(self.problem, slot, job, f64::INFINITY)?;
+            let gap = self.routes[slot as usize].best_gap(self.problem, (slot, job), f64::INFINITY, &mut never)?;
             Some(Choice { column: slot, cost: gap.extra })
         });
         let mut choices: Vec<Choice> = with_gap.collect();
@@ -68,13 +69,13 @@ impl<'p, 'a, E: Eta> Search<'p, 'a, E> {
         choices
     }
 
-    /// Where the job costs least, if that is less than leaving it out.
-    pub(super) fn cheapest(&mut self, job: u32) -> Option<(u32, Gap)> {
+    /// Where the job costs least, if that is less than leaving it out. Places at which `skips` answers yes are passed over.
+    pub(super) fn cheapest(&mut self, job: u32, skips: &mut impl FnMut() -> bool) -> Option<(u32, Gap)> {
         let mut best = None;
         let mut limit = self.problem.out_cost();
         for &slot in self.problem.near[job as usize].iter().take(self.width) {
             self.tries += 1;
-            if let Some(gap) = self.routes[slot as usize].best_gap(self.problem, slot, job, limit) {
+            if let Some(gap) = self.routes[slot as usize].best_gap(self.problem, (slot, job), limit, skips) {
                 limit = gap.extra;
                 best = Some((slot, gap));
             }
@@ -92,4 +93,9 @@ impl<'p, 'a, E: Eta> Search<'p, 'a, E> {
             self.routes[slot as usize].remove(self.problem, slot, job);
         }
     }
+}
+
+/// Passes over no place.
+fn never() -> bool {
+    false
 }
