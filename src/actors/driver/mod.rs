@@ -7,6 +7,7 @@
 mod intake;
 mod messages;
 mod offering;
+mod settling;
 
 pub use messages::AttachSession;
 pub use messages::DetachSession;
