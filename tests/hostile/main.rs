@@ -1,0 +1,9 @@
+//! Attacks on the real program, and the answers they must get: its own process, real sockets, the public contract only.
+//!
+//! Each row of the list of attacks is one named test; beside them stand the proofs that need many tries: connections cut
+//! anywhere, frames mutated at random, deliveries held against the store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+#[allow(dead_code)]
+#[path = "../stories/support/mod.rs"]
+mod support;
