@@ -1,6 +1,8 @@
 //! The table against the contract's own words, against the step table, and against its print.
 
 use super::*;
+use crate::domain::ids::AssignmentId;
+use crate::domain::ids::DriverId;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::domain::order::tests::order;
@@ -99,7 +101,13 @@ fn every_action_finds_its_own_row() {
 
 #[test]
 fn what_the_table_refuses_for_its_step_the_step_table_refuses_too() {
-    let commands = [(Action::CancelOrder, Step::Cancel), (Action::OrderReady, Step::Ready)];
+    let (driver_id, assignment_id) = (DriverId::parse("d").unwrap(), AssignmentId::parse("a").unwrap());
+    let commands = [
+        (Action::CancelOrder, Step::Cancel),
+        (Action::OrderReady, Step::Ready),
+        (Action::AssignOrder, Step::Assign { driver_id, assignment_id }),
+        (Action::UnassignOrder, Step::Release),
+    ];
     for (action, step) in commands {
         for role in Role::ALL {
             let Ok(grant) = action.rule().grant(role) else { continue };
