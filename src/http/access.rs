@@ -65,6 +65,7 @@ mod tests {
             subject: subject.to_owned(),
             role,
             expires_at: Millis(0),
+            issued_at: None,
             jti: None,
             issuer: None,
             tier: None,

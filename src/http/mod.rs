@@ -3,6 +3,7 @@
 //! Handlers check who asks, call the order functions or a read of the store, and answer; they hold no state of their own.
 
 pub mod access;
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod context;
@@ -89,7 +90,8 @@ fn api_v1() -> actix_web::Scope {
         .service(get("/audit", web::get().to(feed::audit)))
         .service(get("/dead-letters", web::get().to(dead_letters::list)))
         .service(resource("/dead-letters/{id}", "DELETE").route(web::delete().to(dead_letters::purge)))
-        .service(post("/dead-letters/{id}/replay", web::post().to(dead_letters::replay)));
+        .service(post("/dead-letters/{id}/replay", web::post().to(dead_letters::replay)))
+        .service(post("/admin/revocations", web::post().to(admin::revoke)));
     let whole = documents::LATER.iter().fold(built, |scope, later| {
         let route = if later.open { web::to(no_accounts_yet) } else { web::to(not_built) };
         scope.service(web::resource(later.path).route(route))

@@ -1,5 +1,6 @@
 //! Every call that the node answers, group by group. A test holds this table against the route table.
 
+mod admin;
 mod drivers;
 mod feed;
 mod later;
@@ -16,6 +17,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("orders", "Placing, reading and steering orders."),
     ("offers", "A driver's answers over HTTP: twins of the socket messages."),
     ("feed", "What other systems are told, what was done by hand, what was given up."),
+    ("admin", "What only an admin may do."),
     ("sockets", "The WebSocket doors; `asyncapi.yaml` tells the messages."),
     ("node", "How the node is doing."),
     ("map", "The bundled city's map tiles."),
@@ -24,7 +26,10 @@ pub const TAGS: &[(&str, &str)] = &[
 
 /// Every call of the route table that is built.
 pub fn built() -> Vec<Call> {
-    [drivers::calls(), orders::calls(), feed::calls(), sockets::calls(), node::calls()].into_iter().flatten().collect()
+    [drivers::calls(), orders::calls(), feed::calls(), admin::calls(), sockets::calls(), node::calls()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Every call, those that are not built yet too.
