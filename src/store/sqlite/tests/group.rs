@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 /// The writer, held up inside a job until `release` is dropped or sent to.
-struct HeldUp {
-    store: Arc<SqliteStore>,
-    release: mpsc::Sender<()>,
+pub(super) struct HeldUp {
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) release: mpsc::Sender<()>,
     _folder: TempDir,
 }
 
@@ -34,11 +34,11 @@ async fn held_up_with(on_commit: impl Fn(Duration, usize) + Send + 'static) -> H
     HeldUp { store, release, _folder: folder }
 }
 
-async fn held_up() -> HeldUp {
+pub(super) async fn held_up() -> HeldUp {
     held_up_with(|_, _| {}).await
 }
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "{what}");
