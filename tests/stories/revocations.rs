@@ -8,6 +8,7 @@ use crate::support::Driver;
 use crate::support::Reply;
 use crate::support::Server;
 use crate::support::UNLIMITED;
+use crate::support::beeline;
 use crate::support::now_ms;
 use serde_json::Value;
 use serde_json::json;
@@ -205,4 +206,25 @@ async fn a_socket_whose_token_expires_ends_and_one_that_was_renewed_lives_on() {
     renewed.wait("the move", |frame| there.is_at(frame)).await;
     assert_eq!(left.closed().await.0, 4401);
     assert_eq!(left.all.len(), told, "no message after it");
+}
+
+#[tokio::test]
+async fn a_token_is_revoked_from_the_command_line() {
+    let server = Server::start().await;
+    let customer = server.caller("customer", "c-1");
+    let _open = customer.socket("/ws/customer").await;
+    let secret = server.data().join("dev-secret");
+    let run = async |flags: &[&str]| {
+        let mut command = beeline(&["revoke", "--url", &server.base]);
+        command.arg("--secret-file").arg(&secret).args(flags).output().await.unwrap()
+    };
+    let output = run(&["--subject", "c-1", "--reason", "lost the phone"]).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("subject c-1") && said.contains("1 open sockets"), "{output:?}");
+    customer.get("/orders").await.problem(401, "unauthorized");
+    let refused = run(&["--subject", "not an id"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("(invalid)"), "{refused:?}");
+    let trail = server.operator().get("/audit").await.expect(200).body;
+    assert_eq!(trail["audit"][0]["actor"], "admin:revoke-cli");
 }
