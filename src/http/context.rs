@@ -22,7 +22,6 @@ use actix_web::body::EitherBody;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::ConnectionType;
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::http::header::HeaderName;
@@ -59,9 +58,8 @@ pub async fn around<B: MessageBody + 'static>(
         let refusal = Problem::new(Code::Malformed).detail("A token never goes into a query string.");
         let refused = request.into_response(refusal.error_response());
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
-    } else if let Some(refusal) = upgrades::refusal(request.headers()) {
-        let mut refused = request.into_response(refusal.error_response());
-        refused.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    } else if let Some(refusal) = upgrades::refusal(request.path(), request.headers()) {
+        let refused = request.into_response(upgrades::refuse(&refusal));
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
     } else {
         finish(next.call(request).await?, &context)

@@ -72,7 +72,7 @@ fn reading() -> Vec<Call> {
             .roles(CUSTOMERS)
             .answers::<DriverLocation>(200, "The live fix.")
             .answers_as(101, "The socket is open.", Vec::new())
-            .refuses(&[Code::NotFound, Code::NotInDelivery, Code::NoPosition]),
+            .refuses(&[Code::NotFound, Code::NotInDelivery, Code::NoPosition, Code::TooMany]),
     ]
 }
 
