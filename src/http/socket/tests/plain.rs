@@ -123,7 +123,7 @@ async fn a_request_under_way_takes_its_time() {
 
 #[actix_web::test]
 async fn a_large_answer_may_be_read_slowly_to_its_end() {
-    let server = Server::with(Timings { http_between: SHORT, ..Timings::default() });
+    let server = Server::with(Timings { http_between: SHORT, http_idle: SHORT, ..Timings::default() });
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stream = socket.connect(server.addr).await.unwrap();
