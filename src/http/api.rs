@@ -4,6 +4,7 @@ use crate::actors::world::World;
 use crate::http::auth::Auth;
 use crate::http::auth::principal_of;
 use crate::http::gate::Gate;
+use crate::http::rates::Rates;
 use crate::http::sessions::Client;
 use crate::http::socket::OpenError;
 use crate::http::socket::Opening;
@@ -30,6 +31,8 @@ pub struct Api {
     pub auth: Auth,
     /// Room for sockets.
     pub gate: Gate,
+    /// How often each principal may ask.
+    pub rates: Arc<Rates>,
 }
 
 /// What a handler comes to.
@@ -39,7 +42,7 @@ impl Api {
     /// Makes a client of a verified upgrade request.
     #[must_use]
     pub fn client(&self, principal: Principal) -> Client {
-        Client::new(self.world.clone(), self.auth.verifier.clone(), principal)
+        Client::new(self, principal)
     }
 
     /// Upgrades a request to a session, after its origin was checked: 503 when the node is short of memory or on its way
