@@ -83,7 +83,8 @@ async fn a_header_each_second_holds_a_used_connection_no_longer() {
 
 #[actix_web::test]
 async fn a_connection_is_kept_for_the_next_request() {
-    let server = Server::start();
+    // The framework's own clock, and not the warden's.
+    let server = Server::with(Timings { http_between: Duration::from_secs(60), ..Timings::default() });
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let mut pace = interval(Duration::from_secs(2));
     for _ in 0..3 {
