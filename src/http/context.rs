@@ -5,6 +5,7 @@
 
 use super::auth::token_in_query;
 use super::rates::Standing;
+use super::upgrades;
 use crate::clock;
 use crate::protocol::identity::Principal;
 use crate::protocol::identity::Role;
@@ -57,6 +58,9 @@ pub async fn around<B: MessageBody + 'static>(
     let response = if token_in_query(request.query_string()) {
         let refusal = Problem::new(Code::Malformed).detail("A token never goes into a query string.");
         let refused = request.into_response(refusal.error_response());
+        into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
+    } else if let Some(refusal) = upgrades::refusal(request.path(), request.headers()) {
+        let refused = request.into_response(upgrades::refuse(&refusal));
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
     } else {
         finish(next.call(request).await?, &context)

@@ -3,6 +3,7 @@
 //! Handlers check who asks, call the order functions or a read of the store, and answer; they hold no state of their own.
 
 pub mod access;
+pub mod address;
 pub mod admin;
 pub mod api;
 pub mod auth;
@@ -14,8 +15,10 @@ mod doors;
 pub mod drivers;
 pub mod feed;
 mod fields;
+pub mod gate;
 pub mod json;
 pub mod map;
+pub mod memory;
 pub mod ops;
 pub mod orders;
 pub mod pages;
@@ -28,6 +31,7 @@ pub mod sessions;
 pub mod socket;
 pub mod tiles;
 pub mod tracking;
+mod upgrades;
 
 pub use routes::metrics_route;
 pub use routes::routes;

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod matrix;
+mod room;
+
 #[allow(dead_code, unused_imports)]
 #[path = "../stories/support/mod.rs"]
 mod support;

@@ -12,6 +12,8 @@
 
 mod actor;
 mod assembler;
+mod bucket;
+mod caps;
 mod conn;
 mod egress;
 mod frame_guard;
@@ -26,6 +28,11 @@ mod warden;
 #[cfg(test)]
 mod tests;
 
+pub use caps::Caps;
+pub use caps::CapsState;
+pub use caps::Crowded;
+pub use caps::Entrant;
+pub use caps::Seat;
 pub use rails::Rails;
 pub use rails::RailsState;
 pub use rails::Timings;
@@ -38,5 +45,5 @@ pub use session::Written;
 pub use tick::Tick;
 pub use tick::tick;
 pub use upgrade::OpenError;
+pub use upgrade::Opening;
 pub use upgrade::PROTOCOL;
-pub use upgrade::open;

@@ -2,11 +2,14 @@
 //! would let them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod caps;
 mod client;
 mod drain;
 mod facts;
+mod floods;
 mod frames;
 mod handshake;
+mod plain;
 mod scanning;
 mod server;
 mod sessions;
