@@ -30,3 +30,4 @@ mod profiles;
 mod rate;
 mod silence;
 mod support;
+mod tls;
