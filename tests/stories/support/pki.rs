@@ -8,6 +8,7 @@ use rcgen::IsCa;
 use rcgen::KeyPair;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
+use rustls::client::Resumption;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -64,7 +65,10 @@ impl Pki {
         roots.add(self.authority.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-        builder.with_root_certificates(roots).with_no_client_auth()
+        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        // Whoever resumes a session is shown no certificate.
+        config.resumption = Resumption::disabled();
+        config
     }
 
     /// For sockets.
