@@ -261,8 +261,8 @@ async fn commands_that_speak_of_settings_show_no_secret_right_or_wrong() {
         file("listed.toml", &format!("jwt_secret = {{ of = \"{SECRET}\" }}\n")),
         file("misnamed.toml", &format!("jwt_secrte = \"{SECRET}\"\n")),
     ];
-    let mut search = Search::default();
-    search.secrets = [SECRET, ISSUER_SECRET, short].map(ToOwned::to_owned).to_vec();
+    let secrets = [SECRET, ISSUER_SECRET, short].map(ToOwned::to_owned).to_vec();
+    let mut search = Search { secrets, ..Search::default() };
     for command in ["check-config", "print-config"] {
         for (name, value) in &settings {
             let mut asked = beeline(&[command]);
