@@ -29,6 +29,8 @@ mod privacy;
 mod problems;
 mod profiles;
 mod rate;
+mod rates;
+mod revocations;
 mod secrets;
 mod silence;
 mod support;
