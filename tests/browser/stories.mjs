@@ -309,3 +309,19 @@ story('without the map library the page says what to do and still shows drivers'
   await page.locator('#map-problem', { hasText: 'make demo' }).waitFor();
   await until('driver on the flat map', () => page.evaluate(() => globalThis.beelinePage.spots().length));
 }));
+
+story('the page of calls shows them all and makes one, within its policy', (world) => visiting(world, {}, async (visit, page) => {
+  const response = await visit.go('/docs');
+  assert.doesNotMatch(response.headers()['content-security-policy'], /unsafe|\*/);
+  const call = page.locator('.opblock', { has: page.locator('[data-path="/healthz"]') });
+  await call.locator('.opblock-summary-control').click();
+  await call.getByRole('button', { name: 'Try it out' }).click();
+  await call.getByRole('button', { name: 'Execute' }).click();
+  await call.locator('.live-responses-table', { hasText: '"status": "ok"' }).waitFor();
+  const calls = await page.locator('.opblock').count();
+  assert.ok(calls > 20, `${calls} calls`);
+  visit.clean();
+  await page.goto(`${world.base}/docs/errors`);
+  await page.locator('#unauthorized').waitFor();
+  visit.clean();
+}));

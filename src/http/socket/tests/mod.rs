@@ -11,6 +11,7 @@ mod frames;
 mod handshake;
 mod plain;
 mod scanning;
+mod secure;
 mod server;
 mod sessions;
 mod slow;

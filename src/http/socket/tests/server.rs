@@ -14,6 +14,7 @@ use crate::http::socket::Timings;
 use crate::http::socket::Written;
 use crate::http::socket::tune;
 use crate::http::socket::watch_http;
+use crate::http::tls::Tls;
 use crate::protocol::close::CloseCode;
 use crate::protocol::problem::Problem;
 use actix_web::App;
@@ -69,15 +70,20 @@ impl Server {
     }
 
     pub fn on_threads(threads: usize, timings: Timings) -> Self {
-        Self::build(threads, timings, Caps::default())
+        Self::build(threads, timings, Caps::default(), None)
     }
 
     /// Whoever calls itself `driver...` in the header `who` lets its oldest socket give way.
     pub fn capped(timings: Timings, caps: Caps) -> Self {
-        Self::build(1, timings, caps)
+        Self::build(1, timings, caps, None)
     }
 
-    fn build(threads: usize, timings: Timings, caps: Caps) -> Self {
+    /// The usual one behind TLS.
+    pub fn over_tls(timings: Timings, tls: &Tls) -> Self {
+        Self::build(1, timings, Caps::default(), Some(tls))
+    }
+
+    fn build(threads: usize, timings: Timings, caps: Caps, tls: Option<&Tls>) -> Self {
         let rails = Arc::new(Rails::new(timings));
         let caps = Arc::new(caps);
         let book = Arc::new(Book::default());
@@ -92,7 +98,12 @@ impl Server {
                 .route("/large", web::get().to(|| async { web::Bytes::from_static(&[b'x'; LARGE_BYTES]) }))
                 .route("/thoughts", web::get().to(think))
         });
-        let server = tune(server, &rails, Duration::from_secs(1)).workers(threads).bind("127.0.0.1:0").unwrap();
+        let server = tune(server, &rails, Duration::from_secs(1)).workers(threads);
+        let bound = match tls {
+            None => server.bind("127.0.0.1:0"),
+            Some(tls) => server.bind_rustls_0_23("127.0.0.1:0", tls.server_config()),
+        };
+        let server = bound.unwrap();
         let addr = server.addrs()[0];
         let running = server.run();
         let handle = running.handle();
