@@ -3,6 +3,7 @@
 use crate::actors::world::World;
 use crate::http::auth::Auth;
 use crate::http::sessions::Client;
+use crate::http::socket::Bounds;
 use crate::http::socket::OpenError;
 use crate::http::socket::Session;
 use crate::http::socket::open;
@@ -45,7 +46,7 @@ impl Api {
         session: S,
         max_bytes: usize,
     ) -> Answer {
-        open(request, payload, session, max_bytes).or_else(|error| refused(&error))
+        open(request, payload, session, Bounds::of_messages(max_bytes)).or_else(|error| refused(&error))
     }
 }
 
@@ -54,7 +55,8 @@ pub fn ok<T: Serialize>(body: &T) -> Answer {
     Ok(HttpResponse::Ok().json(body))
 }
 
-fn refused(error: &OpenError) -> Answer {
+/// The answer to a request that did not become a WebSocket.
+pub(super) fn refused(error: &OpenError) -> Answer {
     let code = match error.status() {
         405 => Code::MethodNotAllowed,
         426 => Code::UpgradeRequired,

@@ -11,6 +11,8 @@ pub mod dev;
 pub mod documents;
 mod doors;
 pub mod drivers;
+#[cfg(any(test, feature = "conformance"))]
+mod echo;
 pub mod feed;
 mod fields;
 pub mod json;
@@ -35,6 +37,8 @@ use problem::method_not_allowed;
 
 /// The whole route table, but for the pages. The calls not built yet are listed in [`documents::LATER`].
 pub fn routes(config: &mut web::ServiceConfig) {
+    #[cfg(feature = "conformance")]
+    config.service(get("/ws/echo", web::get().to(echo::echo)));
     config
         .app_data(problem::path_config())
         .app_data(problem::query_config())

@@ -4,6 +4,7 @@
 //! then is done by the warden.
 
 use super::assembler::Assembler;
+use super::assembler::Whole;
 use super::conn::Conn;
 use super::session::Session;
 use super::session::Sink;
@@ -20,6 +21,7 @@ use actix::AsyncContext;
 use actix::Handler;
 use actix::StreamHandler;
 use actix_http::ws::CloseReason;
+use actix_http::ws::Item;
 use actix_http::ws::Message;
 use actix_http::ws::ProtocolError;
 use actix_web_actors::ws::WebsocketContext;
@@ -193,12 +195,15 @@ impl<S: Session> StreamHandler<Result<Message, ProtocolError>> for Socket<S> {
         }
         match message {
             Ok(Message::Text(text)) => self.call(ctx, |session, sink| session.text(sink, text)),
+            Ok(Message::Binary(bytes)) if S::BINARY => self.call(ctx, |session, sink| session.binary(sink, bytes)),
+            Ok(Message::Binary(_)) => self.end(ctx, CloseCode::Binary, "only text is spoken here"),
+            Ok(Message::Continuation(Item::FirstBinary(_))) if !S::BINARY => self.end(ctx, CloseCode::Binary, ""),
             Ok(Message::Continuation(fragment)) => match self.assembler.push(fragment) {
                 Ok(None) => {}
-                Ok(Some(text)) => self.call(ctx, |session, sink| session.text(sink, text)),
+                Ok(Some(Whole::Text(text))) => self.call(ctx, |session, sink| session.text(sink, text)),
+                Ok(Some(Whole::Binary(bytes))) => self.call(ctx, |session, sink| session.binary(sink, bytes)),
                 Err(code) => self.end(ctx, code, ""),
             },
-            Ok(Message::Binary(_)) => self.end(ctx, CloseCode::Binary, "only text is spoken here"),
             Ok(Message::Ping(payload)) => ctx.pong(&payload),
             Ok(Message::Pong(_) | Message::Nop) => {}
             Ok(Message::Close(reason)) => {

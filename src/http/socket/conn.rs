@@ -45,6 +45,8 @@ pub(super) struct Conn {
     pub(super) request_since: Cell<Tick>,
     /// Since when a frame or message is incomplete.
     pub(super) partial_since: Cell<Option<Tick>>,
+    /// How long that may go on.
+    pub(super) half_frame: Cell<Duration>,
     /// How often the body has been polled; stands still while the client does not read.
     pub(super) polls: Cell<u64>,
     /// Since when the session has been woken without the body being polled, and `polls` then.
@@ -76,6 +78,7 @@ impl Conn {
         Ok(Self {
             fd: stream.as_raw_fd(),
             cookie: socket.cookie()?,
+            half_frame: Cell::new(rails.timings.half_frame),
             rails,
             last_in: Cell::new(now),
             request_since: Cell::new(now),

@@ -4,6 +4,7 @@
 //! A good frame in the same piece of data before a bad one is lost: the codec is told of the error before it decodes
 //! what it has. Whoever sends the bad one has no claim to the other.
 
+use super::bounds::Bounds;
 use super::conn::Conn;
 use super::scanner::Scanner;
 use super::tick::tick;
@@ -22,8 +23,8 @@ pub(super) struct FrameGuard<P> {
 }
 
 impl<P> FrameGuard<P> {
-    pub(super) fn new(payload: P, conn: Rc<Conn>, max_message_bytes: usize) -> Self {
-        Self { payload, scanner: Scanner::new(max_message_bytes), conn }
+    pub(super) fn new(payload: P, conn: Rc<Conn>, bounds: &Bounds) -> Self {
+        Self { payload, scanner: Scanner::new(bounds), conn }
     }
 
     /// Looks at what came in, and notes it.

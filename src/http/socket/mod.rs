@@ -12,8 +12,10 @@
 
 mod actor;
 mod assembler;
+mod bounds;
 mod conn;
 mod egress;
+mod farewell;
 mod frame_guard;
 mod rails;
 mod scanner;
@@ -26,6 +28,7 @@ mod warden;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::Bounds;
 pub use rails::Rails;
 pub use rails::RailsState;
 pub use rails::Timings;

@@ -3,7 +3,8 @@
 //!
 //! The codec behind it would wait for the whole of a frame that declares 2^62 bytes, keeping what has come so far.
 
-use crate::limits::FRAGMENTS_MAX;
+use super::bounds::Bounds;
+use super::farewell::Farewell;
 use crate::protocol::close::CloseCode;
 
 const FIN: u8 = 0x80;
@@ -12,6 +13,7 @@ const OPCODE: u8 = 0x0F;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7F;
 const CONTROL: u8 = 0x08;
+const CLOSE: u8 = 0x08;
 /// Two bytes, and up to eight more of length; the mask counts as payload here.
 const HEADER_MAX_BYTES: usize = 10;
 const MASK_BYTES: u64 = 4;
@@ -19,7 +21,8 @@ const CONTROL_MAX_BYTES: u64 = 125;
 
 /// Where in the stream of frames we are.
 pub(super) struct Scanner {
-    max_message_bytes: u64,
+    message_max_bytes: u64,
+    fragments_max: usize,
     header: [u8; HEADER_MAX_BYTES],
     header_have: usize,
     /// Bytes of mask and payload still to pass.
@@ -30,12 +33,16 @@ pub(super) struct Scanner {
     /// Frames and messages completed; only that it moves matters.
     completed: u64,
     frame_is_last: bool,
+    farewell: Farewell,
+    /// The client has said goodbye: what follows is nobody's (RFC 6455, section 5.5.1).
+    has_left: bool,
 }
 
 impl Scanner {
-    pub(super) fn new(max_message_bytes: usize) -> Self {
+    pub(super) fn new(bounds: &Bounds) -> Self {
         Self {
-            max_message_bytes: u64::try_from(max_message_bytes).unwrap_or(u64::MAX),
+            message_max_bytes: u64::try_from(bounds.message_max_bytes).unwrap_or(u64::MAX),
+            fragments_max: bounds.fragments_max,
             header: [0; HEADER_MAX_BYTES],
             header_have: 0,
             to_pass: 0,
@@ -43,12 +50,14 @@ impl Scanner {
             fragments: 0,
             completed: 0,
             frame_is_last: false,
+            farewell: Farewell::default(),
+            has_left: false,
         }
     }
 
     /// Whether a frame or a message has begun and not ended.
     pub(super) fn is_partial(&self) -> bool {
-        self.header_have > 0 || self.to_pass > 0 || self.fragments > 0
+        !self.has_left && (self.header_have > 0 || self.to_pass > 0 || self.fragments > 0)
     }
 
     /// A number that changes with each message or control frame that has come to its end.
@@ -59,11 +68,14 @@ impl Scanner {
     /// Follows the next bytes. The error is the code to close with; nothing may be fed after it.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), CloseCode> {
         while let Some((&first, rest)) = bytes.split_first() {
+            if self.has_left {
+                return Ok(());
+            }
             if self.to_pass > 0 {
                 let here = usize::try_from(self.to_pass).unwrap_or(usize::MAX).min(bytes.len());
-                bytes = &bytes[here..];
-                self.to_pass -= here as u64;
-                self.end_frame_if_passed();
+                let (passing, later) = bytes.split_at(here);
+                bytes = later;
+                self.pass(passing)?;
                 continue;
             }
             self.header[self.header_have] = first;
@@ -92,6 +104,10 @@ impl Scanner {
         self.header[0] & CONTROL != 0
     }
 
+    fn is_close(&self) -> bool {
+        self.header[0] & OPCODE == CLOSE
+    }
+
     /// What the first two bytes alone decide.
     fn check_start(&self) -> Result<(), CloseCode> {
         let [first, second, ..] = self.header;
@@ -106,7 +122,7 @@ impl Scanner {
         if first & RESERVED != 0 || second & MASKED == 0 || !opcode_fits {
             return Err(CloseCode::Protocol);
         }
-        if opcode == 0 && self.fragments >= FRAGMENTS_MAX {
+        if opcode == 0 && self.fragments >= self.fragments_max {
             return Err(CloseCode::TooBig);
         }
         Ok(())
@@ -123,7 +139,7 @@ impl Scanner {
         if !self.is_control() {
             self.message_bytes = self.message_bytes.saturating_add(length);
             self.fragments += 1;
-            if self.message_bytes > self.max_message_bytes {
+            if self.message_bytes > self.message_max_bytes {
                 return Err(CloseCode::TooBig);
             }
         }
@@ -131,9 +147,19 @@ impl Scanner {
         Ok(())
     }
 
-    fn end_frame_if_passed(&mut self) {
-        if self.to_pass > 0 {
-            return;
+    /// Bytes of this frame's mask and payload.
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), CloseCode> {
+        self.to_pass -= bytes.len() as u64;
+        if self.is_close() {
+            self.farewell.gather(bytes);
+        }
+        if self.to_pass == 0 { self.end_frame() } else { Ok(()) }
+    }
+
+    fn end_frame(&mut self) -> Result<(), CloseCode> {
+        if self.is_close() {
+            self.farewell.judge()?;
+            self.has_left = true;
         }
         if self.is_control() {
             // Not counted within a fragmented message: pings must not keep that one young.
@@ -143,5 +169,6 @@ impl Scanner {
             self.fragments = 0;
             self.completed += 1;
         }
+        Ok(())
     }
 }

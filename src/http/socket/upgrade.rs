@@ -1,6 +1,7 @@
 //! From an HTTP request to a running session.
 
 use super::actor::Socket;
+use super::bounds::Bounds;
 use super::conn::Conn;
 use super::egress::Egress;
 use super::frame_guard::FrameGuard;
@@ -82,8 +83,7 @@ impl From<HandshakeError> for OpenError {
 
 /// Answers an upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
 ///
-/// A message of more than `max_message_bytes`, in however many fragments, closes the socket with 1009. Who may open it
-/// has been decided before.
+/// Who may open it has been decided before.
 ///
 /// # Errors
 /// When the request is no WebSocket upgrade, or the server is draining.
@@ -91,7 +91,7 @@ pub fn open<S: Session>(
     request: &HttpRequest,
     payload: Payload,
     session: S,
-    max_message_bytes: usize,
+    bounds: Bounds,
 ) -> Result<HttpResponse, OpenError> {
     let mut response = handshake(request)?;
     let conn = request.conn_data::<Rc<Conn>>().ok_or(OpenError::Unwatched)?;
@@ -103,9 +103,12 @@ pub fn open<S: Session>(
     }
     let outbox = Arc::new(Outbox::default());
     conn.upgrade(Arc::clone(&outbox));
-    let guard = FrameGuard::new(payload, Rc::clone(conn), max_message_bytes);
+    if let Some(half_frame) = bounds.half_frame {
+        conn.half_frame.set(half_frame);
+    }
+    let guard = FrameGuard::new(payload, Rc::clone(conn), &bounds);
     let socket = Socket::new(session, Rc::clone(conn), outbox);
-    let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(max_message_bytes));
+    let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(bounds.message_max_bytes));
     Ok(response.streaming(Egress::new(frames, Rc::clone(conn))))
 }
 

@@ -2,6 +2,7 @@
 
 use super::client::frame;
 use super::client::header;
+use crate::http::socket::Bounds;
 use crate::http::socket::scanner::Scanner;
 use crate::protocol::close::CloseCode;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ const MAX_BYTES: usize = 300;
 
 /// The verdict on these bytes in these pieces, and where they leave the scanner.
 fn verdict(bytes: &[u8], pieces: impl Iterator<Item = usize>) -> Result<(bool, u64), CloseCode> {
-    let mut scanner = Scanner::new(MAX_BYTES);
+    let mut scanner = Scanner::new(&Bounds::of_messages(MAX_BYTES));
     let mut rest = bytes;
     for piece in pieces {
         let (now, later) = rest.split_at(piece.min(rest.len()));

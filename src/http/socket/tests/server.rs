@@ -3,6 +3,7 @@
 use crate::actors::outbox::Outbox;
 use crate::clock;
 use crate::domain::ids::OrderId;
+use crate::http::socket::Bounds;
 use crate::http::socket::OpenError;
 use crate::http::socket::Rails;
 use crate::http::socket::Session;
@@ -84,7 +85,7 @@ impl Server {
 
 async fn upgrade(request: HttpRequest, payload: web::Payload, book: web::Data<Book>) -> HttpResponse {
     let session = Echo { book: book.into_inner(), blind: false };
-    open(&request, payload, session, MAX_BYTES).unwrap_or_else(refusal)
+    open(&request, payload, session, Bounds::of_messages(MAX_BYTES)).unwrap_or_else(refusal)
 }
 
 fn refusal(error: OpenError) -> HttpResponse {
