@@ -4,6 +4,7 @@
 
 mod commands;
 mod compare;
+mod open_files;
 
 pub use commands::demo;
 pub use commands::migrate;
@@ -25,6 +26,7 @@ use crate::http::api::Api;
 use crate::http::auth::Auth;
 use crate::http::auth::Signer;
 use crate::http::auth::Verifier;
+use crate::http::gate::Gate;
 use crate::http::ops::Readiness;
 use crate::http::socket;
 use crate::http::socket::Rails;
@@ -47,6 +49,8 @@ use std::time::Duration;
 
 /// Longest wait for the worker threads to report at the start.
 const WORKERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of the metrics' own address.
+const METRICS_CONNECTIONS_MAX: usize = 32;
 /// Drivers or orders rebuilt before other work gets a turn.
 const REBUILD_CHUNK: usize = 200;
 /// Longest time without offers' answers: what "never" comes to in milliseconds.
@@ -92,9 +96,11 @@ impl Node {
         let rails = Arc::new(Rails::new(Timings::default()));
         let ready = web::Data::new(Readiness::default());
         let auth = Auth { verifier, origins: config.origins.clone() };
+        let gate = Gate::new(&config.limits);
+        actix::spawn(gate.memory.clone().watch());
         let signer = config.identity.secret.as_ref().filter(|_| config.dev).map(Signer::new);
         let parts = Parts {
-            api: web::Data::new(Api { world: world.clone(), auth: auth.clone() }),
+            api: web::Data::new(Api { world: world.clone(), auth: auth.clone(), gate }),
             auth: web::Data::new(auth),
             metrics: web::Data::new(metrics),
             ready: ready.clone(),
@@ -234,6 +240,7 @@ fn bind(
     });
     let bound = socket::tune(server, rails, config.drain)
         .workers(workers())
+        .max_connections(open_files::connections_per_worker(workers()))
         .backlog(8_192)
         .bind(config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -253,6 +260,7 @@ fn serve_metrics(address: SocketAddr, parts: &Parts) -> anyhow::Result<()> {
     });
     let running = server
         .workers(1)
+        .max_connections(METRICS_CONNECTIONS_MAX)
         .disable_signals()
         .bind(address)
         .with_context(|| format!("cannot listen on {address} for metrics"))?

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::config::ConfigProblem;
 use crate::config::Secret;
 use crate::config::Settings;
+use crate::config::Sources;
 use crate::config::print;
 use crate::http::auth::Verifier;
 use crate::node;
@@ -33,6 +34,9 @@ use std::process::ExitCode;
 /// The log level of a server that was told none, and of the demo.
 const USUAL_LOG: &str = "info";
 const QUIET_LOG: &str = "warn";
+
+/// In a demo one machine plays everybody, whom the caps on sockets would take for one. A cap somebody chose stays.
+const DEMO_DEFAULTS: [(&str, &str); 2] = [("max_sockets_per_principal", "0"), ("max_sockets_per_address", "0")];
 
 /// What `demo --compare` sets side by side, and the settings it chooses itself.
 const POLICIES: [&str; 2] = ["optimal", "nearest"];
@@ -110,8 +114,9 @@ fn start(args: &ServerArgs) -> Result<Config, Failure> {
 }
 
 /// The same for a person at a terminal: the usual log would drown what the demo says. A level somebody chose stays.
-fn load_quietly(args: &ServerArgs) -> Result<Config, Failure> {
-    let mut config = Config::load(&args.sources(), args.dev)?;
+fn load_demo(args: &ServerArgs) -> Result<Config, Failure> {
+    let sources = Sources { defaults: DEMO_DEFAULTS.into(), ..args.sources() };
+    let mut config = Config::load(&sources, args.dev)?;
     if config.log == USUAL_LOG {
         QUIET_LOG.clone_into(&mut config.log);
     }
@@ -133,7 +138,7 @@ fn serve(config: Config) -> Result<(), Failure> {
 
 fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let (config, settings) = (args.config.clone(), args.settings.clone());
-    let config = begin(load_quietly(&ServerArgs { config, dev: true, settings })?)?;
+    let config = begin(load_demo(&ServerArgs { config, dev: true, settings })?)?;
     Ok(node::demo(config, args.city())?)
 }
 
@@ -159,7 +164,7 @@ fn compare(args: &DemoArgs) -> Result<(), Failure> {
         ];
         settings.0.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
         settings.0.entry("drain".to_owned()).or_insert_with(|| "1s".to_owned());
-        load_quietly(&ServerArgs { config: args.config.clone(), dev: true, settings })
+        load_demo(&ServerArgs { config: args.config.clone(), dev: true, settings })
     });
     let (first, mut second) = (begin(first?)?, second?);
     second.ensure_dev_secret().map_err(|problem| vec![problem])?;

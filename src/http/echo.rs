@@ -7,9 +7,11 @@
 use crate::http::api::Answer;
 use crate::http::api::refused;
 use crate::http::socket::Bounds;
+use crate::http::socket::FrameRate;
+use crate::http::socket::FrameRates;
+use crate::http::socket::Opening;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
-use crate::http::socket::open;
 use crate::protocol::close::CloseCode;
 use actix_web::HttpRequest;
 use actix_web::web;
@@ -17,16 +19,22 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use std::time::Duration;
 
+const UNLIMITED: FrameRate = FrameRate { burst: u32::MAX, per_s: u32::MAX };
+
 /// Twice the largest message of the Autobahn suite. A message of 16 MiB may come in pieces of 64 bytes.
 const BOUNDS: Bounds = Bounds {
     message_max_bytes: 32 * 1024 * 1024,
     fragments_max: usize::MAX,
+    rates: FrameRates { control: UNLIMITED, data: UNLIMITED },
     half_frame: Some(Duration::from_secs(300)),
 };
 
 /// The upgrade; no token is asked for.
 pub(super) async fn echo(request: HttpRequest, payload: web::Payload) -> Answer {
-    open(&request, payload, Echo, BOUNDS).or_else(|error| refused(&error))
+    match Opening::check(&request) {
+        Ok(opening) => Ok(opening.start(payload, Echo, &BOUNDS)),
+        Err(error) => refused(&error),
+    }
 }
 
 struct Echo;

@@ -3,6 +3,7 @@
 //! Handlers check who asks, call the order functions or a read of the store, and answer; they hold no state of their own.
 
 pub mod access;
+pub mod address;
 pub mod api;
 pub mod auth;
 pub mod context;
@@ -15,8 +16,10 @@ pub mod drivers;
 mod echo;
 pub mod feed;
 mod fields;
+pub mod gate;
 pub mod json;
 pub mod map;
+pub mod memory;
 pub mod ops;
 pub mod orders;
 pub mod pages;

@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 
 use crate::http::api::Api;
+use crate::http::memory::resident_bytes;
 use crate::http::socket::Rails;
 use actix_web::HttpResponse;
 use actix_web::web;
@@ -41,7 +42,8 @@ pub async fn healthz() -> HttpResponse {
 /// Answer of `/readyz`.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ReadyState {
-    /// `ready`; else `starting`, `draining` or `unavailable`.
+    /// `ready`, or `degraded` while it serves but for what a dependency says; else `starting`, `draining` or
+    /// `unavailable`.
     status: &'static str,
     /// What the node leans on.
     dependencies: Dependencies,
@@ -52,6 +54,7 @@ pub struct ReadyState {
 pub struct Dependencies {
     store: StoreState,
     cluster: ClusterState,
+    memory: MemoryState,
 }
 
 /// The store, and what an acknowledgement means there.
@@ -88,6 +91,15 @@ pub struct ClusterState {
     detail: &'static str,
 }
 
+/// The memory of this process.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct MemoryState {
+    /// `ok` or `high`.
+    state: &'static str,
+    /// What is wrong, where something is.
+    detail: Option<String>,
+}
+
 /// Each dependency with its state and what an acknowledgement means there.
 pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web::Data<Arc<Rails>>) -> HttpResponse {
     let store = match api.world.store.health.health().await {
@@ -108,10 +120,13 @@ pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web
         (true, _, _) => "draining",
         (_, false, _) => "starting",
         (_, _, false) => "unavailable",
+        _ if api.gate.memory.is_high() => "degraded",
         _ => "ready",
     };
+    let complaint = api.gate.memory.complaint();
+    let memory = MemoryState { state: if complaint.is_some() { "high" } else { "ok" }, detail: complaint };
     let cluster = ClusterState { state: "local", detail: "one node, everything in process" };
-    let body = ReadyState { status, dependencies: Dependencies { store, cluster } };
+    let body = ReadyState { status, dependencies: Dependencies { store, cluster, memory } };
     let mut response = if serves { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     if !serves {
         response.insert_header(("Retry-After", "1"));
@@ -130,7 +145,15 @@ pub async fn metrics(api: web::Data<Api>, rails: web::Data<Arc<Rails>>) -> HttpR
     if let Ok(health) = world.store.health.health().await {
         world.metrics.store_queue_depth.set(gauge(health.queued));
     }
-    world.metrics.stalled_in_all(rails.state().stalled);
+    if let Some(resident_bytes) = resident_bytes() {
+        world.metrics.resident_bytes.set(i64::try_from(resident_bytes).unwrap_or(i64::MAX));
+    }
+    let sockets = api.gate.caps.state();
+    world.metrics.socket_addresses.set(gauge(sockets.addresses));
+    world.metrics.sockets_of_one_address.set(i64::from(sockets.most_of_one_address));
+    let rails = rails.state();
+    world.metrics.stalled_in_all(rails.stalled);
+    world.metrics.rails_in_all(&rails.totals());
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(world.metrics.encode())

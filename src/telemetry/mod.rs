@@ -12,6 +12,7 @@ pub use dispatch::Dispatch;
 pub use instruments::ByLabel;
 pub use instruments::Histogram;
 pub use labels::Eviction;
+pub use labels::UpgradeRefusal;
 pub use metrics::CONTENT_TYPE;
 pub use metrics::Instruments;
 pub use metrics::Metrics;

@@ -1,13 +1,18 @@
 //! Stands between the connection and the WebSocket codec: nothing is buffered that the scanner has refused, and the
-//! connection's record learns when something came in and since when something is incomplete.
+//! connection's record learns when something came in and since when something is incomplete. Frames are counted here too,
+//! so that a flood of pings ends before the first of them is answered.
 //!
 //! A good frame in the same piece of data before a bad one is lost: the codec is told of the error before it decodes
 //! what it has. Whoever sends the bad one has no claim to the other.
 
 use super::bounds::Bounds;
+use super::bucket::Bucket;
 use super::conn::Conn;
+use super::rails::Eviction;
 use super::scanner::Scanner;
+use super::tick::Tick;
 use super::tick::tick;
+use crate::protocol::close::CloseCode;
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -19,12 +24,16 @@ use std::task::Poll;
 pub(super) struct FrameGuard<P> {
     payload: P,
     scanner: Scanner,
+    control: Bucket,
+    data: Bucket,
     conn: Rc<Conn>,
 }
 
 impl<P> FrameGuard<P> {
     pub(super) fn new(payload: P, conn: Rc<Conn>, bounds: &Bounds) -> Self {
-        Self { payload, scanner: Scanner::new(bounds), conn }
+        let now = tick();
+        let (control, data) = (Bucket::full(bounds.rates.control, now), Bucket::full(bounds.rates.data, now));
+        Self { payload, scanner: Scanner::new(bounds), control, data, conn }
     }
 
     /// Looks at what came in, and notes it.
@@ -32,7 +41,7 @@ impl<P> FrameGuard<P> {
         let now = tick();
         self.conn.last_in.set(now);
         let completed_before = self.scanner.completed();
-        if let Err(code) = self.scanner.feed(bytes) {
+        if let Err(code) = self.judge(bytes, now) {
             self.conn.verdict.set(Some(code));
             return Err(PayloadError::Overflow);
         }
@@ -45,6 +54,22 @@ impl<P> FrameGuard<P> {
         };
         self.conn.partial_since.set(partial_since);
         Ok(())
+    }
+
+    /// What is in the frames, and how many there are.
+    fn judge(&mut self, bytes: &Bytes, now: Tick) -> Result<(), CloseCode> {
+        let before = self.scanner.begun();
+        self.scanner.feed(bytes)?;
+        let begun = self.scanner.begun();
+        let flood = if !self.control.take(begun.control - before.control, now) {
+            Eviction::ControlFlood
+        } else if !self.data.take(begun.data - before.data, now) {
+            Eviction::DataFlood
+        } else {
+            return Ok(());
+        };
+        self.conn.rails.count(flood);
+        Err(CloseCode::TooMany)
     }
 }
 

@@ -19,6 +19,13 @@ const HEADER_MAX_BYTES: usize = 10;
 const MASK_BYTES: u64 = 4;
 const CONTROL_MAX_BYTES: u64 = 125;
 
+/// Frames whose header has passed, since the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Begun {
+    pub(super) control: u64,
+    pub(super) data: u64,
+}
+
 /// Where in the stream of frames we are.
 pub(super) struct Scanner {
     message_max_bytes: u64,
@@ -32,6 +39,8 @@ pub(super) struct Scanner {
     fragments: usize,
     /// Frames and messages completed; only that it moves matters.
     completed: u64,
+    /// Frames begun, of each kind.
+    begun: Begun,
     frame_is_last: bool,
     farewell: Farewell,
     /// The client has said goodbye: what follows is nobody's (RFC 6455, section 5.5.1).
@@ -49,6 +58,7 @@ impl Scanner {
             message_bytes: 0,
             fragments: 0,
             completed: 0,
+            begun: Begun::default(),
             frame_is_last: false,
             farewell: Farewell::default(),
             has_left: false,
@@ -63,6 +73,11 @@ impl Scanner {
     /// A number that changes with each message or control frame that has come to its end.
     pub(super) fn completed(&self) -> u64 {
         self.completed
+    }
+
+    /// How many frames have begun.
+    pub(super) fn begun(&self) -> Begun {
+        self.begun
     }
 
     /// Follows the next bytes. The error is the code to close with; nothing may be fed after it.
@@ -136,7 +151,10 @@ impl Scanner {
         };
         self.header_have = 0;
         self.frame_is_last = self.header[0] & FIN != 0;
-        if !self.is_control() {
+        if self.is_control() {
+            self.begun.control += 1;
+        } else {
+            self.begun.data += 1;
             self.message_bytes = self.message_bytes.saturating_add(length);
             self.fragments += 1;
             if self.message_bytes > self.message_max_bytes {

@@ -2,6 +2,7 @@
 
 use super::actor::Socket;
 use super::bounds::Bounds;
+use super::caps::Seat;
 use super::conn::Conn;
 use super::egress::Egress;
 use super::frame_guard::FrameGuard;
@@ -11,6 +12,7 @@ use actix_http::ws::Codec;
 use actix_http::ws::HandshakeError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
+use actix_web::HttpResponseBuilder;
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
 use actix_web::web::Payload;
 use actix_web_actors::ws::WebsocketContext;
@@ -81,35 +83,50 @@ impl From<HandshakeError> for OpenError {
     }
 }
 
-/// Answers an upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
-///
-/// Who may open it has been decided before.
-///
-/// # Errors
-/// When the request is no WebSocket upgrade, or the server is draining.
-pub fn open<S: Session>(
-    request: &HttpRequest,
-    payload: Payload,
-    session: S,
-    bounds: Bounds,
-) -> Result<HttpResponse, OpenError> {
-    let mut response = handshake(request)?;
-    let conn = request.conn_data::<Rc<Conn>>().ok_or(OpenError::Unwatched)?;
-    if conn.rails.is_draining() {
-        return Err(OpenError::Draining);
+/// A request that may become a WebSocket: the handshake is sound and the server takes more.
+pub struct Opening {
+    response: HttpResponseBuilder,
+    conn: Rc<Conn>,
+}
+
+impl Opening {
+    /// Checks the handshake. Nothing has begun yet.
+    ///
+    /// # Errors
+    /// When the request is no WebSocket upgrade, or the server is draining.
+    pub fn check(request: &HttpRequest) -> Result<Self, OpenError> {
+        let mut response = handshake(request)?;
+        let conn = request.conn_data::<Rc<Conn>>().ok_or(OpenError::Unwatched)?;
+        if conn.rails.is_draining() {
+            return Err(OpenError::Draining);
+        }
+        if offers_protocol(request) {
+            response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+        }
+        Ok(Self { response, conn: Rc::clone(conn) })
     }
-    if offers_protocol(request) {
-        response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+
+    /// Gives the socket its seat, to be kept until the connection is gone.
+    #[must_use]
+    pub fn seated(self, seat: Seat) -> Self {
+        self.conn.take_seat(seat);
+        self
     }
-    let outbox = Arc::new(Outbox::default());
-    conn.upgrade(Arc::clone(&outbox));
-    if let Some(half_frame) = bounds.half_frame {
-        conn.half_frame.set(half_frame);
+
+    /// Answers the upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
+    ///
+    /// Who may open it has been decided before.
+    pub fn start<S: Session>(mut self, payload: Payload, session: S, bounds: &Bounds) -> HttpResponse {
+        let outbox = Arc::new(Outbox::default());
+        self.conn.upgrade(Arc::clone(&outbox));
+        if let Some(half_frame) = bounds.half_frame {
+            self.conn.half_frame.set(half_frame);
+        }
+        let guard = FrameGuard::new(payload, Rc::clone(&self.conn), bounds);
+        let socket = Socket::new(session, Rc::clone(&self.conn), outbox);
+        let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(bounds.message_max_bytes));
+        self.response.streaming(Egress::new(frames, self.conn))
     }
-    let guard = FrameGuard::new(payload, Rc::clone(conn), &bounds);
-    let socket = Socket::new(session, Rc::clone(conn), outbox);
-    let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(bounds.message_max_bytes));
-    Ok(response.streaming(Egress::new(frames, Rc::clone(conn))))
 }
 
 /// Looks at every header line: the standard allows several, and the framework's own handshake reads the first only.

@@ -112,6 +112,8 @@ impl Warden {
         let older_than = |since: Tick, limit: Duration| now.since(since) >= limit;
         if is_stalled(conn, outbox, now, timings.stall) {
             self.reset(conn, Eviction::Stalled);
+        } else if conn.must_give_way() {
+            self.make_room(conn, outbox, now);
         } else if wall >= conn.expires_at.get() {
             self.close(outbox, Eviction::Expired, CloseCode::Token, "token expired");
         } else if conn.partial_since.get().is_some_and(|since| older_than(since, conn.half_frame.get())) {
@@ -124,11 +126,28 @@ impl Warden {
         }
     }
 
+    /// The oldest socket of a principal that has one more than it may: told first, then reset if it does not read.
+    fn make_room(&self, conn: &Conn, outbox: &Outbox, now: Tick) {
+        match conn.gave_way.get() {
+            None => {
+                conn.gave_way.set(Some(now));
+                self.close(outbox, Eviction::GaveWay, CloseCode::Replaced, "a newer connection took over");
+            }
+            Some(since) if now.since(since) >= self.rails.timings.farewell => self.reset(conn, Eviction::GaveWay),
+            Some(_) => {}
+        }
+    }
+
+    /// Between two requests nothing but a part of the next head can come: the framework's own clocks watch for the first
+    /// head and for a connection on which there is nothing at all, and this one for all the rest.
     fn inspect_http(&self, conn: &Conn, now: Tick) {
         let timings = &self.rails.timings;
         let idle = now.since(conn.last_in.get()) >= timings.http_idle;
+        let waits_for_head = conn.idle_since.get().is_some_and(|since| now.since(since) >= timings.http_between);
         if idle || now.since(conn.request_since.get()) >= timings.http_request {
             self.reset(conn, Eviction::IdleHttp);
+        } else if waits_for_head && conn.hang_up() {
+            self.rails.count(Eviction::SlowHead);
         }
     }
 

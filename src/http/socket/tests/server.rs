@@ -5,12 +5,12 @@ use crate::clock;
 use crate::domain::ids::OrderId;
 use crate::http::socket::Bounds;
 use crate::http::socket::OpenError;
+use crate::http::socket::Opening;
 use crate::http::socket::Rails;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::http::socket::Timings;
 use crate::http::socket::Written;
-use crate::http::socket::open;
 use crate::http::socket::tune;
 use crate::http::socket::watch_http;
 use crate::protocol::close::CloseCode;
@@ -85,7 +85,8 @@ impl Server {
 
 async fn upgrade(request: HttpRequest, payload: web::Payload, book: web::Data<Book>) -> HttpResponse {
     let session = Echo { book: book.into_inner(), blind: false };
-    open(&request, payload, session, Bounds::of_messages(MAX_BYTES)).unwrap_or_else(refusal)
+    let opening = Opening::check(&request);
+    opening.map(|opening| opening.start(payload, session, &Bounds::of_messages(MAX_BYTES))).unwrap_or_else(refusal)
 }
 
 fn refusal(error: OpenError) -> HttpResponse {
