@@ -45,6 +45,8 @@ pub(super) struct Scanner {
     farewell: Farewell,
     /// The client has said goodbye: what follows is nobody's (RFC 6455, section 5.5.1).
     has_left: bool,
+    /// Bytes of the newest piece up to the end of its last whole frame.
+    whole_frames: Option<usize>,
 }
 
 impl Scanner {
@@ -62,6 +64,7 @@ impl Scanner {
             frame_is_last: false,
             farewell: Farewell::default(),
             has_left: false,
+            whole_frames: None,
         }
     }
 
@@ -80,8 +83,16 @@ impl Scanner {
         self.begun
     }
 
+    /// How many bytes of the newest piece stand before the frame that is under way or was refused; `None` when that
+    /// began in an earlier piece.
+    pub(super) fn whole_frames(&self) -> Option<usize> {
+        self.whole_frames
+    }
+
     /// Follows the next bytes. The error is the code to close with; nothing may be fed after it.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), CloseCode> {
+    pub(super) fn feed(&mut self, piece: &[u8]) -> Result<(), CloseCode> {
+        self.whole_frames = (self.header_have == 0 && self.to_pass == 0).then_some(0);
+        let mut bytes = piece;
         while let Some((&first, rest)) = bytes.split_first() {
             if self.has_left {
                 return Ok(());
@@ -91,6 +102,9 @@ impl Scanner {
                 let (passing, later) = bytes.split_at(here);
                 bytes = later;
                 self.pass(passing)?;
+                if self.to_pass == 0 {
+                    self.whole_frames = Some(piece.len() - bytes.len());
+                }
                 continue;
             }
             self.header[self.header_have] = first;

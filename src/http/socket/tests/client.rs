@@ -111,15 +111,30 @@ impl Client {
         Self::open_on(socket.connect(addr).await.unwrap()).await
     }
 
-    async fn open_on(mut stream: TcpStream) -> Self {
+    /// A client of the echo for conformance.
+    pub async fn open_echo(addr: SocketAddr) -> Self {
+        let head = upgrade_head("").replacen("/ws", "/ws/echo", 1);
+        Self::open_with(TcpStream::connect(addr).await.unwrap(), &head).await
+    }
+
+    async fn open_on(stream: TcpStream) -> Self {
+        Self::open_with(stream, &upgrade_head("")).await
+    }
+
+    async fn open_with(mut stream: TcpStream, head: &str) -> Self {
         SockRef::from(&stream).set_tcp_nodelay(true).unwrap();
-        let head = request(&mut stream, &upgrade_head("")).await;
+        let head = request(&mut stream, head).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         Self { stream }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends on a connection that may have ended.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     pub async fn text(&mut self, text: &str) {
