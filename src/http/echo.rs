@@ -54,3 +54,18 @@ impl Session for Echo {
 
     fn closed(&mut self, _: Option<CloseCode>) {}
 }
+
+#[cfg(all(test, not(feature = "conformance")))]
+mod tests {
+    use actix_web::App;
+    use actix_web::http::StatusCode;
+    use actix_web::test;
+
+    #[actix_web::test]
+    async fn without_its_feature_there_is_no_echo() {
+        let app = test::init_service(App::new().configure(crate::http::routes)).await;
+        let upgrade = test::TestRequest::get().uri("/ws/echo").insert_header(("Upgrade", "websocket"));
+        let response = test::call_service(&app, upgrade.to_request()).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    }
+}
