@@ -29,8 +29,13 @@ const BOUNDS: Bounds = Bounds {
     half_frame: Some(Duration::from_secs(300)),
 };
 
+/// The route.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/ws/echo").route(web::get().to(echo)));
+}
+
 /// The upgrade; no token is asked for.
-pub(super) async fn echo(request: HttpRequest, payload: web::Payload) -> Answer {
+async fn echo(request: HttpRequest, payload: web::Payload) -> Answer {
     match Opening::check(&request) {
         Ok(opening) => Ok(opening.start(payload, Echo, &BOUNDS)),
         Err(error) => refused(&error),

@@ -41,7 +41,7 @@ use problem::method_not_allowed;
 /// The whole route table, but for the pages. The calls not built yet are listed in [`documents::LATER`].
 pub fn routes(config: &mut web::ServiceConfig) {
     #[cfg(feature = "conformance")]
-    config.service(get("/ws/echo", web::get().to(echo::echo)));
+    config.configure(echo::configure);
     config
         .app_data(problem::path_config())
         .app_data(problem::query_config())

@@ -144,7 +144,7 @@ impl<S: Session> Socket<S> {
         }
         match error {
             ProtocolError::Io(_) if self.conn.gone.get() => None,
-            // The scanner has judged the headers, and the client is still there: only the text is left.
+            // The scanner has judged the frames, and the client is still there: only the text is left.
             ProtocolError::Io(error) if error.kind() == ErrorKind::Other => Some(CloseCode::BadUtf8),
             ProtocolError::Overflow => Some(CloseCode::TooBig),
             _ => Some(CloseCode::Protocol),

@@ -17,49 +17,33 @@ pub(super) enum Whole {
 pub(super) struct Assembler {
     message: BytesMut,
     is_binary: bool,
-    /// So many bytes of a text are known to be UTF-8.
-    valid_bytes: usize,
 }
 
 impl Assembler {
     /// Takes the next fragment; the whole message after the last.
     pub(super) fn push(&mut self, fragment: Item) -> Result<Option<Whole>, CloseCode> {
-        let (bytes, is_last) = match fragment {
-            Item::FirstText(bytes) => {
-                self.is_binary = false;
-                (bytes, false)
+        match fragment {
+            Item::FirstText(bytes) => self.begin(&bytes, false),
+            Item::FirstBinary(bytes) => self.begin(&bytes, true),
+            Item::Continue(bytes) => self.message.extend_from_slice(&bytes),
+            Item::Last(bytes) => {
+                self.message.extend_from_slice(&bytes);
+                return self.finish().map(Some);
             }
-            Item::FirstBinary(bytes) => {
-                self.is_binary = true;
-                (bytes, false)
-            }
-            Item::Continue(bytes) => (bytes, false),
-            Item::Last(bytes) => (bytes, true),
-        };
-        self.message.extend_from_slice(&bytes);
-        if !self.is_binary {
-            self.check_text()?;
         }
-        if is_last { self.finish().map(Some) } else { Ok(None) }
+        Ok(None)
     }
 
-    /// Refuses a text at the fragment that spoils it, not at its end. A character may lie across two fragments.
-    fn check_text(&mut self) -> Result<(), CloseCode> {
-        match std::str::from_utf8(&self.message[self.valid_bytes..]) {
-            Ok(text) => self.valid_bytes += text.len(),
-            Err(error) if error.error_len().is_none() => self.valid_bytes += error.valid_up_to(),
-            Err(_) => return Err(CloseCode::BadUtf8),
-        }
-        Ok(())
+    fn begin(&mut self, bytes: &[u8], is_binary: bool) {
+        self.is_binary = is_binary;
+        self.message.extend_from_slice(bytes);
     }
 
     fn finish(&mut self) -> Result<Whole, CloseCode> {
         let whole = std::mem::take(&mut self.message).freeze();
-        self.valid_bytes = 0;
         if self.is_binary {
             return Ok(Whole::Binary(whole));
         }
-        // Its last character may be incomplete still.
         ByteString::try_from(whole).map(Whole::Text).map_err(|_| CloseCode::BadUtf8)
     }
 }

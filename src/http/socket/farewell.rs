@@ -4,27 +4,24 @@
 
 use crate::protocol::close::CloseCode;
 
-const MASK_BYTES: usize = 4;
 const CODE_BYTES: usize = 2;
 
-/// The mask and what has come of the payload, still masked. At most 129 bytes, and none before there is a close frame.
+/// What has come of the payload: at most 125 bytes, and none before there is a close frame.
 #[derive(Default)]
 pub(super) struct Farewell {
-    masked: Vec<u8>,
+    payload: Vec<u8>,
 }
 
 impl Farewell {
-    /// Keeps the next bytes of the frame behind its header.
+    /// Keeps the next bytes.
     pub(super) fn gather(&mut self, bytes: &[u8]) {
-        self.masked.extend_from_slice(bytes);
+        self.payload.extend_from_slice(bytes);
     }
 
-    /// The verdict, once all of the frame has passed: nothing at all, or a code that may be sent and a reason in UTF-8.
+    /// The verdict, once all of it has passed: nothing at all, or a code that may be sent and a reason in UTF-8.
     pub(super) fn judge(&self) -> Result<(), CloseCode> {
-        let (mask, masked) = self.masked.split_at_checked(MASK_BYTES).ok_or(CloseCode::Protocol)?;
-        let payload: Vec<u8> = masked.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
-        match payload.split_first_chunk::<CODE_BYTES>() {
-            None if payload.is_empty() => Ok(()),
+        match self.payload.split_first_chunk::<CODE_BYTES>() {
+            None if self.payload.is_empty() => Ok(()),
             Some((code, reason)) if may_be_sent(u16::from_be_bytes(*code)) => {
                 std::str::from_utf8(reason).map(|_| ()).map_err(|_| CloseCode::BadUtf8)
             }

@@ -19,12 +19,14 @@ mod conn;
 mod egress;
 mod farewell;
 mod frame_guard;
+mod mask;
 mod rails;
 mod scanner;
 mod server;
 mod session;
 mod tick;
 mod upgrade;
+mod utf8;
 mod warden;
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! Reads WebSocket frame headers (RFC 6455, section 5.2) as they pass, whatever pieces they come in, and says stop
-//! before anything is buffered that must not be.
+//! Reads WebSocket frames (RFC 6455, section 5.2) as they pass, whatever pieces they come in, and says stop before
+//! anything is buffered that must not be: by their headers, and text and farewells by what they say.
 //!
-//! The codec behind it would wait for the whole of a frame that declares 2^62 bytes, keeping what has come so far.
+//! The codec behind it would wait for the whole of a frame that declares 2^62 bytes, keeping what has come so far, and
+//! for the end of a text that is spoilt already.
 
 use super::bounds::Bounds;
 use super::farewell::Farewell;
+use super::mask::Mask;
+use super::mask::PIECE_BYTES;
+use super::utf8::Utf8;
 use crate::protocol::close::CloseCode;
 
 const FIN: u8 = 0x80;
@@ -13,6 +17,8 @@ const OPCODE: u8 = 0x0F;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7F;
 const CONTROL: u8 = 0x08;
+const TEXT: u8 = 0x01;
+const BINARY: u8 = 0x02;
 const CLOSE: u8 = 0x08;
 /// Two bytes, and up to eight more of length; the mask counts as payload here.
 const HEADER_MAX_BYTES: usize = 10;
@@ -42,6 +48,10 @@ pub(super) struct Scanner {
     /// Frames begun, of each kind.
     begun: Begun,
     frame_is_last: bool,
+    mask: Mask,
+    /// The message under way is text.
+    is_text: bool,
+    text: Utf8,
     farewell: Farewell,
     /// The client has said goodbye: what follows is nobody's (RFC 6455, section 5.5.1).
     has_left: bool,
@@ -62,6 +72,9 @@ impl Scanner {
             completed: 0,
             begun: Begun::default(),
             frame_is_last: false,
+            mask: Mask::default(),
+            is_text: false,
+            text: Utf8::default(),
             farewell: Farewell::default(),
             has_left: false,
             whole_frames: None,
@@ -169,12 +182,18 @@ impl Scanner {
             self.begun.control += 1;
         } else {
             self.begun.data += 1;
+            match self.header[0] & OPCODE {
+                TEXT => self.is_text = true,
+                BINARY => self.is_text = false,
+                _ => {}
+            }
             self.message_bytes = self.message_bytes.saturating_add(length);
             self.fragments += 1;
             if self.message_bytes > self.message_max_bytes {
                 return Err(CloseCode::TooBig);
             }
         }
+        self.mask = Mask::default();
         self.to_pass = length.saturating_add(MASK_BYTES);
         Ok(())
     }
@@ -182,8 +201,16 @@ impl Scanner {
     /// Bytes of this frame's mask and payload.
     fn pass(&mut self, bytes: &[u8]) -> Result<(), CloseCode> {
         self.to_pass -= bytes.len() as u64;
-        if self.is_close() {
-            self.farewell.gather(bytes);
+        if self.is_close() || (self.is_text && !self.is_control()) {
+            let mut room = [0; PIECE_BYTES];
+            for piece in self.mask.take_key(bytes).chunks(PIECE_BYTES) {
+                let payload = self.mask.take_off(piece, &mut room);
+                if self.is_close() {
+                    self.farewell.gather(payload);
+                } else {
+                    self.text.check(payload)?;
+                }
+            }
         }
         if self.to_pass == 0 { self.end_frame() } else { Ok(()) }
     }
@@ -197,6 +224,7 @@ impl Scanner {
             // Not counted within a fragmented message: pings must not keep that one young.
             self.completed += u64::from(self.fragments == 0);
         } else if self.frame_is_last {
+            self.text.finish()?;
             self.message_bytes = 0;
             self.fragments = 0;
             self.completed += 1;

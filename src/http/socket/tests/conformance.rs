@@ -175,6 +175,9 @@ async fn text_is_utf8_and_nothing_else() {
     }
     // The fragment that spoils it is not the last, and no other comes.
     rows.push(refused("6.4.1", 1007, &[frame(TEXT, KOSME), frame(CONTINUE, b"\xF4\x90")].concat()));
+    // So does the piece of a frame.
+    let spoilt = frame(FIN | TEXT, &[KOSME, b"\xF4\x90\x80\x80edited"].concat());
+    rows.push(refused("6.4.3", 1007, &spoilt[..spoilt.len() - 8]));
     check_all(rows).await;
 }
 

@@ -28,13 +28,20 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         8 => prop::sample::select(vec![0x81_u8, 0x81, 0x01, 0x00, 0x80, 0x89, 0x8A, 0x88]),
         1 => any::<u8>(),
     ];
-    let good = (first, prop::collection::vec(any::<u8>(), 0..200)).prop_map(|(first, payload)| frame(first, &payload));
+    let text = prop::collection::vec(any::<char>(), 0..50).prop_map(|text| String::from_iter(text).into_bytes());
+    let payload = prop_oneof![12 => text, 1 => prop::collection::vec(any::<u8>(), 0..200)];
+    let good = (first, payload).prop_map(|(first, payload)| frame(first, &payload));
+    let torn = (prop::collection::vec(any::<char>(), 1..9), any::<prop::sample::Index>()).prop_map(|(text, cut)| {
+        let text = String::from_iter(text).into_bytes();
+        let (first, second) = text.split_at(cut.index(text.len()));
+        [frame(0x01, first), frame(0x80, second)].concat()
+    });
     let reason = prop_oneof![Just(b"why".to_vec()), prop::collection::vec(any::<u8>(), 0..5)];
     let farewell =
         (0_u16..5_100, reason).prop_map(|(code, reason)| frame(0x88, &[&code.to_be_bytes()[..], &reason].concat()));
     let declared = any::<u64>().prop_map(|length| header(0x81, length));
     let noise = prop::collection::vec(any::<u8>(), 0..20);
-    let piece = prop_oneof![20 => good, 2 => farewell, 1 => declared, 1 => noise];
+    let piece = prop_oneof![20 => good, 4 => torn, 2 => farewell, 1 => declared, 1 => noise];
     prop::collection::vec(piece, 1..12).prop_map(|pieces| pieces.concat())
 }
 
@@ -106,4 +113,33 @@ fn frames_before_a_refused_one_are_told_from_it() {
     let (first, second) = bytes.split_at(good.len() + 1);
     assert_eq!((scanner.feed(first), scanner.whole_frames()), (Ok(()), Some(good.len())));
     assert_eq!((scanner.feed(second), scanner.whole_frames()), (Err(CloseCode::Protocol), None));
+}
+
+#[test]
+fn a_text_is_refused_at_the_byte_that_spoils_it() {
+    // Valid up to the second byte of a character that lies beyond the last.
+    let bytes =
+        frame(0x81, "κόσμε".as_bytes().iter().chain(b"\xF4\x90\x80\x80edited").copied().collect::<Vec<_>>().as_slice());
+    let spoilt_at = bytes.len() - b"\x80\x80edited".len();
+    assert_eq!(verdict(&bytes[..spoilt_at - 1], std::iter::empty()), Ok((true, 0)));
+    assert_eq!(verdict(&bytes[..spoilt_at], std::iter::empty()), Err(CloseCode::BadUtf8));
+    assert_eq!(verdict(&frame(0x82, b"\xF4\x90"), std::iter::empty()), Ok((false, 1)), "binary may be anything");
+}
+
+#[test]
+fn the_scanner_knows_utf8_as_the_standard_library_does() {
+    // Every beginning of two bytes with two more, whole and torn apart anywhere.
+    for first in 0x7F..=u8::MAX {
+        for second in 0..=u8::MAX {
+            for rest in [&b""[..], b"\x80", b"\x80\xBF", b"\x7F\x80"] {
+                let text = [&[first, second], rest].concat();
+                let wanted = std::str::from_utf8(&text).map(|_| (false, 1)).map_err(|_| CloseCode::BadUtf8);
+                for cut in 0..=text.len() {
+                    let (before, after) = text.split_at(cut);
+                    let bytes = [frame(0x01, before), frame(0x80, after)].concat();
+                    assert_eq!(verdict(&bytes, std::iter::empty()), wanted, "{text:x?} cut at {cut}");
+                }
+            }
+        }
+    }
 }

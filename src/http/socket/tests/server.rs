@@ -72,7 +72,7 @@ impl Server {
                 .app_data(shared.clone())
                 .wrap(from_fn(watch_http))
                 .route("/ws", web::route().to(upgrade))
-                .route("/ws/echo", web::get().to(crate::http::echo::echo))
+                .configure(crate::http::echo::configure)
                 .route("/upload", web::post().to(|body: web::Bytes| async move { body.len().to_string() }))
         });
         let server = tune(server, &rails, Duration::from_secs(1)).workers(threads).bind("127.0.0.1:0").unwrap();
