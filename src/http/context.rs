@@ -4,6 +4,7 @@
 //! `request.into_response(..)`; an `Err` they return instead leaves without a request id.
 
 use super::auth::token_in_query;
+use super::upgrades;
 use crate::clock;
 use crate::protocol::identity::Principal;
 use crate::protocol::identity::Role;
@@ -21,6 +22,7 @@ use actix_web::body::EitherBody;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::ConnectionType;
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::http::header::HeaderName;
@@ -56,6 +58,10 @@ pub async fn around<B: MessageBody + 'static>(
     let response = if token_in_query(request.query_string()) {
         let refusal = Problem::new(Code::Malformed).detail("A token never goes into a query string.");
         let refused = request.into_response(refusal.error_response());
+        into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
+    } else if let Some(refusal) = upgrades::refusal(request.headers()) {
+        let mut refused = request.into_response(refusal.error_response());
+        refused.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
     } else {
         finish(next.call(request).await?, &context)

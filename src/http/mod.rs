@@ -30,6 +30,7 @@ pub mod sessions;
 pub mod socket;
 pub mod tiles;
 pub mod tracking;
+mod upgrades;
 
 use crate::protocol::identity::Principal;
 use crate::protocol::problem::Code;

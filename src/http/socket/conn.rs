@@ -221,16 +221,21 @@ impl Conn {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use socket2::Domain;
+    use socket2::Socket;
+    use socket2::Type;
     use std::io::Read;
     use std::io::Write;
     use std::net::TcpListener;
     use std::net::TcpStream;
 
-    /// A connection of this process: the client's end and ours.
+    /// A connection of this process: the client's end, whose kernel takes in little, and ours.
     fn connect() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (client, listener.accept().unwrap().0)
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        client.set_recv_buffer_size(4_096).unwrap();
+        client.connect(&listener.local_addr().unwrap().into()).unwrap();
+        (client.into(), listener.accept().unwrap().0)
     }
 
     #[test]
@@ -250,7 +255,8 @@ mod tests {
     fn a_reset_is_a_reset_and_drops_what_was_unsent() {
         let (mut client, mut ours) = connect();
         let record = Conn::adopt(&ours, Arc::default()).unwrap();
-        ours.write_all(&[0; 4_096]).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        while ours.write(&[0; 4_096]).is_ok() {}
         assert!(record.reset());
         drop(ours);
         let error = client.read_to_end(&mut Vec::new()).unwrap_err();

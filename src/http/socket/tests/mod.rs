@@ -2,12 +2,15 @@
 //! would let them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod caps;
 mod client;
 mod conformance;
 mod drain;
 mod facts;
+mod floods;
 mod frames;
 mod handshake;
+mod plain;
 mod scanning;
 mod server;
 mod sessions;

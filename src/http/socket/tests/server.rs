@@ -4,6 +4,8 @@ use crate::actors::outbox::Outbox;
 use crate::clock;
 use crate::domain::ids::OrderId;
 use crate::http::socket::Bounds;
+use crate::http::socket::Caps;
+use crate::http::socket::Entrant;
 use crate::http::socket::OpenError;
 use crate::http::socket::Opening;
 use crate::http::socket::Rails;
@@ -14,10 +16,12 @@ use crate::http::socket::Written;
 use crate::http::socket::tune;
 use crate::http::socket::watch_http;
 use crate::protocol::close::CloseCode;
+use crate::protocol::problem::Problem;
 use actix_web::App;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::HttpServer;
+use actix_web::ResponseError;
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
@@ -31,6 +35,8 @@ use std::time::Instant;
 
 /// Bytes of one message here.
 pub const MAX_BYTES: usize = 16 * 1024;
+/// Bytes of the answer at `/large`: far more than all buffers on its way hold.
+pub const LARGE_BYTES: usize = 1024 * 1024;
 
 /// What the sessions of one server have come to, seen from the test.
 #[derive(Default)]
@@ -64,16 +70,29 @@ impl Server {
     }
 
     pub fn on_threads(threads: usize, timings: Timings) -> Self {
+        Self::build(threads, timings, Caps::default())
+    }
+
+    /// Whoever calls itself `driver...` in the header `who` lets its oldest socket give way.
+    pub fn capped(timings: Timings, caps: Caps) -> Self {
+        Self::build(1, timings, caps)
+    }
+
+    fn build(threads: usize, timings: Timings, caps: Caps) -> Self {
         let rails = Arc::new(Rails::new(timings));
+        let caps = Arc::new(caps);
         let book = Arc::new(Book::default());
         let shared = web::Data::from(Arc::clone(&book));
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(shared.clone())
+                .app_data(web::Data::from(Arc::clone(&caps)))
                 .wrap(from_fn(watch_http))
                 .route("/ws", web::route().to(upgrade))
                 .configure(crate::http::echo::configure)
                 .route("/upload", web::post().to(|body: web::Bytes| async move { body.len().to_string() }))
+                .route("/large", web::get().to(|| async { web::Bytes::from_static(&[b'x'; LARGE_BYTES]) }))
+                .route("/thoughts", web::get().to(think))
         });
         let server = tune(server, &rails, Duration::from_secs(1)).workers(threads).bind("127.0.0.1:0").unwrap();
         let addr = server.addrs()[0];
@@ -84,10 +103,32 @@ impl Server {
     }
 }
 
-async fn upgrade(request: HttpRequest, payload: web::Payload, book: web::Data<Book>) -> HttpResponse {
-    let session = Echo { book: book.into_inner(), blind: false };
-    let opening = Opening::check(&request);
-    opening.map(|opening| opening.start(payload, session, &Bounds::of_messages(MAX_BYTES))).unwrap_or_else(refusal)
+/// Answers after three seconds.
+async fn think() -> &'static str {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    "so it is"
+}
+
+async fn upgrade(
+    request: HttpRequest,
+    payload: web::Payload,
+    book: web::Data<Book>,
+    caps: web::Data<Caps>,
+) -> HttpResponse {
+    let opening = match Opening::check(&request) {
+        Ok(opening) => opening,
+        Err(error) => return refusal(error),
+    };
+    let who = request.headers().get("who").map_or("nobody", |who| who.to_str().unwrap()).to_owned();
+    let address = request.peer_addr().unwrap().ip();
+    let entrant = Entrant { oldest_gives_way: who.starts_with("driver"), principal: who, address };
+    match caps.into_inner().enter(entrant) {
+        Ok(seat) => {
+            let session = Echo { book: book.into_inner(), blind: false };
+            opening.seated(seat).start(payload, session, &Bounds::of_messages(MAX_BYTES))
+        }
+        Err(crowded) => Problem::from(crowded).error_response(),
+    }
 }
 
 fn refusal(error: OpenError) -> HttpResponse {

@@ -4,8 +4,11 @@ use super::client::*;
 use super::server::Server;
 use super::server::order;
 use super::server::push_position;
+use crate::actors::outbox::Outbox;
 use crate::http::socket::Timings;
+use crate::protocol::close::CloseCode;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::time::interval;
 
 #[actix_web::test]
@@ -107,4 +110,75 @@ async fn an_idle_session_is_no_stall() {
         assert_eq!(client.next_text().await.parse(), Ok(number));
     }
     assert_eq!(server.rails.state().stalled, 0);
+}
+
+#[actix_web::test]
+async fn a_reader_of_a_byte_a_second_is_reset_like_one_that_reads_nothing() {
+    let server = Server::with(Timings { stall: Duration::from_secs(3), ..Timings::default() });
+    let mut slow = Client::open_narrow(server.addr).await;
+    eventually("it is in", || server.rails.state().sockets == 1).await;
+    let outbox = server.book.newest();
+    let push = async {
+        let mut pace = interval(Duration::from_millis(1));
+        let mut number = 0;
+        while server.rails.state().stalled == 0 {
+            pace.tick().await;
+            number += 1;
+            for _ in 0..10 {
+                push_position(&outbox, &order("o-1"), number);
+            }
+        }
+    };
+    let read = async {
+        let mut pace = interval(Duration::from_secs(1));
+        loop {
+            pace.tick().await;
+            // Its end is what the test waits for, on the other side.
+            let _ = slow.stream.read_u8().await;
+        }
+    };
+    within(async {
+        tokio::select! {
+            () = push => {}
+            () = read => unreachable!("reads for ever"),
+        }
+    })
+    .await;
+    eventually("it is freed", || server.rails.state().sockets == 0).await;
+}
+
+/// Pushes up to so many positions, each after the one before was written; how many were before nothing is any more.
+async fn fill(outbox: &Outbox, most: u32) -> u32 {
+    const STUCK: Duration = Duration::from_millis(200);
+    for number in 0..most {
+        push_position(outbox, &order("o-1"), number);
+        let written = async {
+            while outbox.is_ringing() {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(STUCK, written).await.is_err() {
+            return number;
+        }
+    }
+    most
+}
+
+#[actix_web::test]
+async fn whoever_does_not_take_in_the_end_of_its_socket_is_reset() {
+    let timings = Timings { farewell: Duration::from_secs(1), stall: Duration::from_secs(60), ..Timings::default() };
+    let server = Server::with(timings);
+    let _measured = Client::open_narrow(server.addr).await;
+    eventually("it is in", || server.rails.state().sockets == 1).await;
+    let full = fill(&server.book.newest(), u32::MAX).await;
+    // A little less, so that the session ends while its last bytes are stuck between it and the kernel.
+    let mut deaf = Vec::new();
+    for (number, less) in (2..24).enumerate() {
+        deaf.push(Client::open_narrow(server.addr).await);
+        eventually("it is in", || server.book.outboxes.lock().len() == number + 2).await;
+        let outbox = server.book.newest();
+        fill(&outbox, full - less).await;
+        outbox.close(CloseCode::Forbidden, "");
+    }
+    eventually("one of them is reset", || server.rails.state().lingering > 0).await;
 }
