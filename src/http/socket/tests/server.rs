@@ -13,6 +13,7 @@ use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::http::socket::Timings;
 use crate::http::socket::Written;
+use crate::http::socket::conn::Conn;
 use crate::http::socket::tune;
 use crate::http::socket::watch_http;
 use crate::protocol::close::CloseCode;
@@ -29,6 +30,7 @@ use actix_web::web;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -119,6 +121,9 @@ async fn upgrade(
         Ok(opening) => opening,
         Err(error) => return refusal(error),
     };
+    if request.query_string() == "encrypted" {
+        request.conn_data::<Rc<Conn>>().unwrap().encrypted.set(true);
+    }
     let who = request.headers().get("who").map_or("nobody", |who| who.to_str().unwrap()).to_owned();
     let address = request.peer_addr().unwrap().ip();
     let entrant = Entrant { oldest_gives_way: who.starts_with("driver"), principal: who, address };
