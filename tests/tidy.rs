@@ -61,8 +61,14 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("principal_of(", &["src/http/auth/", "src/http/access/caller.rs"]),
 ];
 /// The table's routes; what is open to everybody: pages, documents, and the ready tokens of a development server.
-const ROUTERS: &[&str] =
-    &["src/http/routes.rs", "src/http/problem.rs", "src/http/pages.rs", "src/http/documents/serve.rs", "src/node.rs"];
+const ROUTERS: &[&str] = &[
+    "src/http/routes.rs",
+    "src/http/problem.rs",
+    "src/http/pages.rs",
+    "src/http/documents/serve.rs",
+    "src/http/echo.rs",
+    "src/node.rs",
+];
 
 /// Texts that have no place here, what to do instead, and where they do have one. In pieces, because this file is read as well.
 const NEVER: &[(&str, &str, &str)] = &[

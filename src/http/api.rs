@@ -6,6 +6,7 @@ use crate::http::auth::principal_of;
 use crate::http::gate::Gate;
 use crate::http::rates::Rates;
 use crate::http::sessions::Client;
+use crate::http::socket::Bounds;
 use crate::http::socket::OpenError;
 use crate::http::socket::Opening;
 use crate::http::socket::Session;
@@ -62,7 +63,7 @@ impl Api {
             self.world.metrics.upgrade_refused(turned.label());
             Problem::from(turned)
         })?;
-        Ok(opening.seated(seat).start(payload, session, max_bytes))
+        Ok(opening.seated(seat).start(payload, session, &Bounds::of_messages(max_bytes)))
     }
 
     fn refused(&self, error: OpenError) -> Answer {
@@ -78,7 +79,8 @@ pub fn ok<T: Serialize>(body: &T) -> Answer {
     Ok(HttpResponse::Ok().json(body))
 }
 
-fn refused(error: &OpenError) -> Answer {
+/// The answer to a request that did not become a WebSocket.
+pub(super) fn refused(error: &OpenError) -> Answer {
     let code = match error.status() {
         405 => Code::MethodNotAllowed,
         426 => Code::UpgradeRequired,

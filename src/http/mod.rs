@@ -14,6 +14,8 @@ pub mod dev;
 pub mod documents;
 mod doors;
 pub mod drivers;
+#[cfg(any(test, feature = "conformance"))]
+mod echo;
 pub mod feed;
 mod fields;
 pub mod gate;

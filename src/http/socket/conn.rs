@@ -40,6 +40,8 @@ pub(super) struct Conn {
     /// The kernel's name for this very socket: tells it from another that got the same descriptor.
     cookie: u64,
     pub(super) rails: Arc<Rails>,
+    /// Something, as TLS, stands between our frames and the socket.
+    pub(super) encrypted: Cell<bool>,
     /// When bytes last came in, or, on plain HTTP, when a request or response last moved.
     pub(super) last_in: Cell<Tick>,
     /// When the request under way began; plain HTTP only.
@@ -52,6 +54,8 @@ pub(super) struct Conn {
     hung_up: Cell<bool>,
     /// Since when a frame or message is incomplete.
     pub(super) partial_since: Cell<Option<Tick>>,
+    /// How long that may go on.
+    pub(super) half_frame: Cell<Duration>,
     /// How often the body has been polled; stands still while the client does not read.
     pub(super) polls: Cell<u64>,
     /// Since when the session has been woken without the body being polled, and `polls` then.
@@ -87,7 +91,9 @@ impl Conn {
         Ok(Self {
             fd: stream.as_raw_fd(),
             cookie: socket.cookie()?,
+            half_frame: Cell::new(rails.timings.half_frame),
             rails,
+            encrypted: Cell::new(false),
             last_in: Cell::new(now),
             request_since: Cell::new(now),
             idle_since: Cell::new(None),
@@ -188,6 +194,22 @@ impl Conn {
     /// been said before, or the descriptor is another connection's by now.
     pub(super) fn hang_up(&self) -> bool {
         !self.hung_up.replace(true) && self.with_socket(|socket| socket.shutdown(Shutdown::Read))
+    }
+
+    /// Before the end of the writing half: lets the kernel take all that the dispatcher still has to write, which asks
+    /// the body for its end only when that is less than its buffer. False when the end must be left to the dispatcher,
+    /// as under TLS, which says goodbye in a record of its own.
+    pub(super) fn make_room_to_end(&self) -> bool {
+        let make_room = |socket: &SockRef<'_>| {
+            socket.set_tcp_notsent_lowat(u32::MAX)?;
+            socket.set_send_buffer_size(2 * SEND_BUFFER_BYTES)
+        };
+        !self.encrypted.get() && self.with_socket(make_room)
+    }
+
+    /// Nothing more is sent: the client hears the end of our half behind the last byte written. It may still send.
+    pub(super) fn end_writing(&self) {
+        self.with_socket(|socket| socket.shutdown(Shutdown::Write));
     }
 
     /// Does something with the socket, if it is still this connection's.

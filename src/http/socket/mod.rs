@@ -12,22 +12,29 @@
 
 mod actor;
 mod assembler;
+mod bounds;
 mod bucket;
 mod caps;
 mod conn;
 mod egress;
+mod farewell;
 mod frame_guard;
+mod mask;
 mod rails;
 mod scanner;
 mod server;
 mod session;
 mod tick;
 mod upgrade;
+mod utf8;
 mod warden;
 
 #[cfg(test)]
 mod tests;
 
+pub use bounds::Bounds;
+pub use bucket::FrameRate;
+pub use bucket::FrameRates;
 pub use caps::Caps;
 pub use caps::CapsState;
 pub use caps::Crowded;

@@ -69,6 +69,7 @@ where
             let Some(stream) = tcp_of(io) else { return };
             match Conn::adopt(stream, Arc::clone(&rails)) {
                 Ok(conn) => {
+                    conn.encrypted.set(!io.is::<TcpStream>());
                     let conn = Rc::new(conn);
                     warden::watch(&conn);
                     extensions.insert(conn);

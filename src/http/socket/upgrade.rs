@@ -1,6 +1,7 @@
 //! From an HTTP request to a running session.
 
 use super::actor::Socket;
+use super::bounds::Bounds;
 use super::caps::Seat;
 use super::conn::Conn;
 use super::egress::Egress;
@@ -114,14 +115,16 @@ impl Opening {
 
     /// Answers the upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
     ///
-    /// A message of more than `max_message_bytes`, in however many fragments, closes the socket with 1009. Who may open
-    /// it has been decided before.
-    pub fn start<S: Session>(mut self, payload: Payload, session: S, max_message_bytes: usize) -> HttpResponse {
+    /// Who may open it has been decided before.
+    pub fn start<S: Session>(mut self, payload: Payload, session: S, bounds: &Bounds) -> HttpResponse {
         let outbox = Arc::new(Outbox::default());
         self.conn.upgrade(Arc::clone(&outbox));
-        let guard = FrameGuard::new(payload, Rc::clone(&self.conn), max_message_bytes);
+        if let Some(half_frame) = bounds.half_frame {
+            self.conn.half_frame.set(half_frame);
+        }
+        let guard = FrameGuard::new(payload, Rc::clone(&self.conn), bounds);
         let socket = Socket::new(session, Rc::clone(&self.conn), outbox);
-        let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(max_message_bytes));
+        let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(bounds.message_max_bytes));
         self.response.streaming(Egress::new(frames, self.conn))
     }
 }

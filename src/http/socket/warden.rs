@@ -116,7 +116,7 @@ impl Warden {
             self.make_room(conn, outbox, now);
         } else if wall >= conn.expires_at.get() {
             self.close(outbox, Eviction::Expired, CloseCode::Token, "token expired");
-        } else if conn.partial_since.get().is_some_and(|since| older_than(since, timings.half_frame)) {
+        } else if conn.partial_since.get().is_some_and(|since| older_than(since, conn.half_frame.get())) {
             self.close(outbox, Eviction::HalfFrame, CloseCode::Policy, "incomplete message");
         } else if older_than(conn.last_in.get(), timings.heartbeat * 2) {
             self.close(outbox, Eviction::Silent, CloseCode::Silent, "nothing heard");

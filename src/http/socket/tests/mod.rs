@@ -4,6 +4,7 @@
 
 mod caps;
 mod client;
+mod conformance;
 mod drain;
 mod facts;
 mod floods;

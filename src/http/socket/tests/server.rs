@@ -3,6 +3,7 @@
 use crate::actors::outbox::Outbox;
 use crate::clock;
 use crate::domain::ids::OrderId;
+use crate::http::socket::Bounds;
 use crate::http::socket::Caps;
 use crate::http::socket::Entrant;
 use crate::http::socket::OpenError;
@@ -12,6 +13,7 @@ use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::http::socket::Timings;
 use crate::http::socket::Written;
+use crate::http::socket::conn::Conn;
 use crate::http::socket::tune;
 use crate::http::socket::watch_http;
 use crate::http::tls::Tls;
@@ -29,6 +31,7 @@ use actix_web::web;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -94,6 +97,7 @@ impl Server {
                 .app_data(web::Data::from(Arc::clone(&caps)))
                 .wrap(from_fn(watch_http))
                 .route("/ws", web::route().to(upgrade))
+                .configure(crate::http::echo::configure)
                 .route("/upload", web::post().to(|body: web::Bytes| async move { body.len().to_string() }))
                 .route("/large", web::get().to(|| async { web::Bytes::from_static(&[b'x'; LARGE_BYTES]) }))
                 .route("/thoughts", web::get().to(think))
@@ -128,11 +132,17 @@ async fn upgrade(
         Ok(opening) => opening,
         Err(error) => return refusal(error),
     };
+    if request.query_string() == "encrypted" {
+        request.conn_data::<Rc<Conn>>().unwrap().encrypted.set(true);
+    }
     let who = request.headers().get("who").map_or("nobody", |who| who.to_str().unwrap()).to_owned();
     let address = request.peer_addr().unwrap().ip();
     let entrant = Entrant { oldest_gives_way: who.starts_with("driver"), principal: who, address };
     match caps.into_inner().enter(entrant) {
-        Ok(seat) => opening.seated(seat).start(payload, Echo { book: book.into_inner(), blind: false }, MAX_BYTES),
+        Ok(seat) => {
+            let session = Echo { book: book.into_inner(), blind: false };
+            opening.seated(seat).start(payload, session, &Bounds::of_messages(MAX_BYTES))
+        }
         Err(crowded) => Problem::from(crowded).error_response(),
     }
 }
