@@ -2,7 +2,7 @@
 //!
 //! A round is a run of the floor, with the healthy ones only, and then of a server of its own, in the same minutes. On
 //! the server the healthy watchers are first alone, then beside the others who still read, then beside the others who
-//! have stopped, until the server has ended all of those. Drivers send throughout, at the same rate.
+//! have stopped, until the server has ended all of those, and then alone again. Drivers send throughout, at the same rate.
 
 mod idlers;
 mod run;

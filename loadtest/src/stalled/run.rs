@@ -35,6 +35,8 @@ pub struct Bout {
     pub beside_readers: Phase,
     /// The others stopped, until all of them were gone.
     pub beside_stalled: Phase,
+    /// The healthy watchers alone again.
+    pub alone_again: Phase,
     /// Seconds from the stop until the server had none of them any more; `None`: some were left after 60 s.
     pub gone_s: Option<f64>,
     /// Memory in user space.
@@ -98,9 +100,8 @@ pub struct Descriptors {
 pub fn play_floor(server: &Server, side: &Side, row: &Row, args: &StalledArgs) -> anyhow::Result<Phase> {
     let stage = Stage::open(server, side, row)?;
     stage.wait_until(us(args.warmup));
-    let from_us = stage.now_us();
-    stage.wait_until(from_us + us(args.window.min(FLOOR_WINDOW_S)));
-    let span = Span { from_us, to_us: stage.now_us() };
+    let window = Duration::from_secs_f64(args.window.min(FLOOR_WINDOW_S));
+    let span = Watch::new(&stage)?.span(&stage, window, |_| false)?;
     let (outcome, judge) = stage.close()?;
     judge.phase(&outcome.tally, span)
 }
@@ -135,6 +136,7 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
     let after = watch.look(&stage)?;
     let evictions_after = evictions()?;
     drop(stopped);
+    let alone_again = watch.span(&stage, window, |_| false)?;
 
     let (outcome, judge) = stage.close()?;
     let phase = |span: Span| judge.phase(&outcome.tally, span);
@@ -143,6 +145,7 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
         alone: phase(alone)?,
         beside_readers: phase(beside_readers)?,
         beside_stalled: phase(beside_stalled)?,
+        alone_again: phase(alone_again)?,
         gone_s: gone.then_some((beside_stalled.to_us - beside_stalled.from_us) as f64 / 1e6),
         memory: Memory {
             before_kib: before.resident_kib,
@@ -176,9 +179,21 @@ impl Kernel {
 }
 
 impl Bout {
+    /// What a figure of the healthy ones rose by while the others were stopped: over the mean of before and after, so that
+    /// a machine that slowly becomes busier or idler does not show.
+    pub fn rise(&self, of: impl Fn(Quantiles) -> f64) -> Option<f64> {
+        let (before, after) = (of(self.alone.screen?), of(self.alone_again.screen?));
+        Some(of(self.beside_stalled.screen?) - f64::midpoint(before, after))
+    }
+
     /// It in a line.
     pub fn line(&self) -> String {
-        let phases = [("alone", &self.alone), ("readers", &self.beside_readers), ("stalled", &self.beside_stalled)];
+        let phases = [
+            ("alone", &self.alone),
+            ("readers", &self.beside_readers),
+            ("stalled", &self.beside_stalled),
+            ("again", &self.alone_again),
+        ];
         let phases = phases.map(|(name, phase)| {
             let screen = phase.screen.unwrap_or_default();
             format!("{name} p50 {:.3} p99 {:.3} ms", screen.p50, screen.p99)

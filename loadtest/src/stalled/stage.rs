@@ -28,13 +28,15 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Settling time of the crew's counters after the last arrival.
 const NAP: Duration = Duration::from_millis(20);
 
-/// A part of a run, microseconds since its start.
+/// A part of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
-    /// When it begins.
+    /// When it begins, microseconds since the start of the run.
     pub from_us: u64,
-    /// When it ends.
+    /// When it ends, likewise.
     pub to_us: u64,
+    /// Cores that the server kept busy in it.
+    pub server_cores: f64,
 }
 
 /// What the healthy watchers saw in a part of a run.
@@ -48,6 +50,8 @@ pub struct Phase {
     pub delivered: u64,
     /// From the driver's intended send to the watcher's receipt, milliseconds.
     pub screen: Option<Quantiles>,
+    /// Cores that the server kept busy.
+    pub server_cores: f64,
 }
 
 /// What came of a run besides its phases.
@@ -188,6 +192,7 @@ impl Judge {
             due: self.watches.iter().map(|driver| due(*driver) as u64).sum(),
             delivered: screen.map_or(0, |screen| screen.count),
             screen,
+            server_cores: span.server_cores,
         })
     }
 }

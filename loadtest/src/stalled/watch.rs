@@ -68,7 +68,7 @@ impl Watch {
 
     /// Looks again and again for `length`, or until `enough` says so of a look; returns when that was.
     pub fn span(&mut self, stage: &Stage, length: Duration, enough: impl Fn(&Sample) -> bool) -> anyhow::Result<Span> {
-        let from_us = stage.now_us();
+        let (from_us, cpu_before_ns) = (stage.now_us(), host::cpu_ns(self.pid)?);
         let end_us = from_us + length.as_micros() as u64;
         let mut next_us = from_us;
         loop {
@@ -76,7 +76,8 @@ impl Watch {
             stage.wait_until(next_us);
             let sample = self.look(stage)?;
             if next_us >= end_us || enough(&sample) {
-                return Ok(Span { from_us, to_us: sample.at_us });
+                let (to_us, cpu_ns) = (sample.at_us, host::cpu_ns(self.pid)? - cpu_before_ns);
+                return Ok(Span { from_us, to_us, server_cores: cpu_ns as f64 / 1e3 / (to_us - from_us) as f64 });
             }
         }
     }
