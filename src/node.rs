@@ -29,6 +29,8 @@ use crate::http::ops::Readiness;
 use crate::http::socket;
 use crate::http::socket::Rails;
 use crate::http::socket::Timings;
+use crate::http::tls;
+use crate::http::tls::Tls;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Metrics;
@@ -61,6 +63,8 @@ thread_local! {
 pub struct Node {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Whether it speaks TLS there.
+    secure: bool,
     world: Arc<World>,
     rails: Arc<Rails>,
     ready: web::Data<Readiness>,
@@ -108,7 +112,14 @@ impl Node {
             serve_metrics(address, &parts)?;
         }
         let handle = server.handle();
-        Ok((Self { addr, world, rails, ready, handle, drain: config.drain }, server))
+        let secure = config.tls.is_some();
+        Ok((Self { addr, secure, world, rails, ready, handle, drain: config.drain }, server))
+    }
+
+    /// `http://ADDR` or `https://ADDR`.
+    fn url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
     }
 
     /// Waits for the workers and brings back what was under way when the last process ended; then the node takes traffic.
@@ -229,14 +240,23 @@ fn bind(
         let parts = parts.clone();
         App::new()
             .configure(move |config| configure(&parts, config))
+            .wrap(from_fn(http::cors::around))
             .wrap(from_fn(http::context::around))
+            .wrap(from_fn(http::headers::around))
             .wrap(from_fn(socket::watch_http))
     });
-    let bound = socket::tune(server, rails, config.drain)
-        .workers(workers())
-        .backlog(8_192)
-        .bind(config.listen)
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let server = socket::tune(server, rails, config.drain).workers(workers()).backlog(8_192);
+    let bound = match &config.tls {
+        None => server.bind(config.listen),
+        Some(files) => {
+            let tls = Tls::load(files)?;
+            let server = server.tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT).max_connection_rate(tls::HANDSHAKES_MAX);
+            let bound = server.bind_rustls_0_23(config.listen, tls.server_config());
+            actix::spawn(tls.keep_fresh());
+            bound
+        }
+    };
+    let bound = bound.with_context(|| format!("cannot listen on {}", config.listen))?;
     let addr = bound.addrs().first().copied().context("no address was bound")?;
     Ok((bound.run(), addr))
 }

@@ -33,6 +33,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("actix_web_actors", &["src/http/socket/"]),
     ("actix_http", &["src/http/socket/"]),
     ("actix_web", &["src/http/", "src/node.rs"]),
+    ("actix_tls", &["src/http/socket/"]),
+    ("rustls", &["src/http/tls/"]),
     ("jsonwebtoken", &["src/http/auth/", "src/simulate/"]),
     ("reqwest", &["src/simulate/", "src/cli/dead_letters.rs"]),
     ("tokio_tungstenite", &["src/simulate/"]),

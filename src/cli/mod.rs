@@ -18,6 +18,8 @@ use crate::config::Secret;
 use crate::config::Settings;
 use crate::config::print;
 use crate::http::auth::Verifier;
+use crate::http::tls;
+use crate::http::tls::Pair;
 use crate::node;
 use crate::telemetry;
 use crate::telemetry::Metrics;
@@ -41,6 +43,7 @@ const OWN_TO_COMPARE: [&str; 5] = ["listen", "metrics_listen", "data", "store", 
 /// Runs the program for the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    tls::install_provider();
     let done = dispatch(Cli::parse().command);
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -182,10 +185,17 @@ fn dead_letters(args: &DeadLettersArgs) -> Result<(), Failure> {
     if outcome.failures.is_empty() { Ok(()) } else { Err(Failure::InPart(outcome.failures)) }
 }
 
-/// Everything `serve` would refuse: settings and the keys they name.
+/// Everything `serve` would refuse: settings, the keys and the certificate they name.
 fn check_config(args: &ServerArgs) -> Result<(), Failure> {
-    let config = Config::load(&args.sources(), args.dev)?;
-    Verifier::from_config(&config.identity, Metrics::new())?;
+    let mut config = Config::load(&args.sources(), args.dev)?;
+    let mut problems = Verifier::from_config(&config.identity, Metrics::new()).err().unwrap_or_default();
+    match config.tls.as_ref().map(Pair::read).transpose() {
+        Ok(pair) => config.warnings.extend(pair.and_then(|pair| pair.warning())),
+        Err(problem) => problems.push(problem),
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
     for warning in &config.warnings {
         say(&mut std::io::stderr(), &format!("beeline: {warning}"));
     }

@@ -132,9 +132,9 @@ pub const SETTINGS: &[SettingDoc] = &[
         .effect(Effect::NoneYet),
     set("memory_high", "0", "resident bytes (512MiB, 2GiB) above which upgrades get 503; 0 = no limit")
         .effect(Effect::NoneYet),
-    open("origins", "web origins that may open sockets, beside the server's own, separated by commas").unset("same origin"),
-    open("tls_cert", "PEM file with the certificate chain").effect(Effect::RefusedYet),
-    open("tls_key", "PEM file with the private key").effect(Effect::RefusedYet),
+    open("origins", "web origins whose pages may open sockets and call the API (CORS), beside the server's own, separated by commas").unset("same origin"),
+    open("tls_cert", "PEM file with the certificate chain, the server's own first: TLS 1.2 and 1.3 on the main address; read again when it changes"),
+    open("tls_key", "PEM file with the private key of the certificate, not encrypted"),
     set("drain", "10s", "time over which sockets are closed on SIGTERM; 0 = at once"),
     open("tiles_url", "map tiles from elsewhere; its origin is added to the pages' CSP").unset("the bundled city"),
 ];

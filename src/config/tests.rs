@@ -113,13 +113,23 @@ fn what_is_not_built_is_refused_and_says_so() {
     for (name, value) in [
         ("BEELINE_REDIS", "redis://localhost"),
         ("BEELINE_STORE", "postgres://localhost/beeline"),
-        ("BEELINE_TLS_CERT", "cert.pem"),
-        ("BEELINE_TLS_KEY", "key.pem"),
         ("BEELINE_JWKS", "https://id.example/keys"),
     ] {
         let told = reasons(&environment(&[(name, value), ("BEELINE_JWT_SECRET", SECRET)]), false);
         assert!(told.starts_with(name) && told.contains("not available yet"), "{told}");
     }
+}
+
+#[test]
+fn tls_needs_both_files() {
+    let (cert, key) = (("BEELINE_TLS_CERT", "cert.pem"), ("BEELINE_TLS_KEY", "key.pem"));
+    for (given, missing) in [(cert, key), (key, cert)] {
+        let told = reasons(&environment(&[given]), true);
+        assert!(told.starts_with(missing.0) && told.contains("needs both"), "{told}");
+    }
+    let config = Config::load(&environment(&[cert, key]), true).unwrap();
+    assert_eq!(config.tls, Some(TlsFiles { certificate: cert.1.into(), key: key.1.into() }));
+    assert_eq!(Config::load(&environment(&[]), true).unwrap().tls, None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What surrounds every request: its id, the trace it belongs to, one log line, its metrics and a few safe headers.
+//! What surrounds every request: its id, the trace it belongs to, one log line and its metrics.
 //!
-//! Wrap the application in `from_fn(context::around)` as the outermost layer. Layers further in answer refusals with
+//! Wrap the application in `from_fn(context::around)`; only `headers` lies further out. Layers further in answer refusals with
 //! `request.into_response(..)`; an `Err` they return instead leaves without a request id.
 
 use super::auth::token_in_query;
@@ -44,7 +44,7 @@ pub struct RequestContext {
     pub trace_id: Option<Arc<str>>,
 }
 
-/// The outermost layer. Needs `web::Data<Metrics>` in the application for its metrics.
+/// The layer. Needs `web::Data<Metrics>` in the application for its metrics.
 pub async fn around<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -110,8 +110,6 @@ fn add_headers(headers: &mut header::HeaderMap, context: &RequestContext) {
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 fn record<B>(response: &ServiceResponse<B>, context: &RequestContext, metrics: Option<&Metrics>, took: Duration) {

@@ -16,15 +16,29 @@ pub use metrics::CONTENT_TYPE;
 pub use metrics::Instruments;
 pub use metrics::Metrics;
 
+use tracing::Level;
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sends log lines as JSON to standard error, filtered by these directives (a level, or `info,beeline::store=debug`).
+///
+/// Whatever they say, the libraries are not heard at trace level: see [`may_be_heard`].
 ///
 /// # Errors
 /// When the directives cannot be read or another logger is already there.
 pub fn start_logs(directives: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(directives)?;
-    let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    let started = format.with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let format = tracing_subscriber::fmt::layer().json().flatten_event(true);
+    let format = format.with_current_span(false).with_span_list(false).with_writer(std::io::stderr);
+    let started = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_heard)).with(format).try_init();
     started.map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
+}
+
+/// At trace level libraries print what passes through them: requests with their tokens, frames with their positions. Ours
+/// never does.
+fn may_be_heard(line: &Metadata<'_>) -> bool {
+    *line.level() <= Level::DEBUG || line.target().starts_with("beeline")
 }

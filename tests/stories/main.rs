@@ -7,6 +7,7 @@
 mod commands;
 mod compare;
 mod contest;
+mod cors;
 mod dead_letters;
 mod documents;
 mod drain;
@@ -28,5 +29,7 @@ mod privacy;
 mod problems;
 mod profiles;
 mod rate;
+mod secrets;
 mod silence;
 mod support;
+mod tls;

@@ -19,6 +19,8 @@ pub use crate::protocol::identity::Role;
 pub use extract::Auth;
 pub use extract::principal_of;
 pub use extract::token_in_query;
+pub use origin::PageOrigin;
+pub use origin::is_localhost;
 pub use origin::is_loopback_host;
 pub use signer::Grant;
 pub use signer::Signer;

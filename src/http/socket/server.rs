@@ -9,6 +9,7 @@ use actix_http::Response;
 use actix_service::IntoServiceFactory;
 use actix_service::Service;
 use actix_service::ServiceFactory;
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::Error;
 use actix_web::HttpMessage as _;
 use actix_web::HttpServer;
@@ -22,6 +23,7 @@ use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use std::any::Any;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -58,7 +60,7 @@ where
     let rails = Arc::clone(rails);
     server
         .on_connect(move |io, extensions| {
-            let Some(stream) = io.downcast_ref::<TcpStream>() else { return };
+            let Some(stream) = tcp_of(io) else { return };
             match Conn::adopt(stream, Arc::clone(&rails)) {
                 Ok(conn) => {
                     let conn = Rc::new(conn);
@@ -76,6 +78,12 @@ where
         .keep_alive(HEAD_TIMEOUT)
         .disable_signals()
         .shutdown_timeout(drain.as_secs() + SHUTDOWN_SLACK_S)
+}
+
+/// The TCP connection itself, under TLS or not.
+fn tcp_of(io: &dyn Any) -> Option<&TcpStream> {
+    let plain = io.downcast_ref::<TcpStream>();
+    plain.or_else(|| io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0))
 }
 
 /// Middleware, for `actix_web::middleware::from_fn`, outermost: tells the warden that a request has come, and that its

@@ -8,6 +8,7 @@ mod facts;
 mod frames;
 mod handshake;
 mod scanning;
+mod secure;
 mod server;
 mod sessions;
 mod slow;

@@ -12,6 +12,7 @@ use crate::http::socket::Written;
 use crate::http::socket::open;
 use crate::http::socket::tune;
 use crate::http::socket::watch_http;
+use crate::http::tls::Tls;
 use crate::protocol::close::CloseCode;
 use actix_web::App;
 use actix_web::HttpRequest;
@@ -63,6 +64,15 @@ impl Server {
     }
 
     pub fn on_threads(threads: usize, timings: Timings) -> Self {
+        Self::listen(threads, timings, None)
+    }
+
+    /// The same behind TLS.
+    pub fn over_tls(timings: Timings, tls: &Tls) -> Self {
+        Self::listen(1, timings, Some(tls))
+    }
+
+    fn listen(threads: usize, timings: Timings, tls: Option<&Tls>) -> Self {
         let rails = Arc::new(Rails::new(timings));
         let book = Arc::new(Book::default());
         let shared = web::Data::from(Arc::clone(&book));
@@ -73,7 +83,12 @@ impl Server {
                 .route("/ws", web::route().to(upgrade))
                 .route("/upload", web::post().to(|body: web::Bytes| async move { body.len().to_string() }))
         });
-        let server = tune(server, &rails, Duration::from_secs(1)).workers(threads).bind("127.0.0.1:0").unwrap();
+        let server = tune(server, &rails, Duration::from_secs(1)).workers(threads);
+        let bound = match tls {
+            None => server.bind("127.0.0.1:0"),
+            Some(tls) => server.bind_rustls_0_23("127.0.0.1:0", tls.server_config()),
+        };
+        let server = bound.unwrap();
         let addr = server.addrs()[0];
         let running = server.run();
         let handle = running.handle();
