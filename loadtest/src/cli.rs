@@ -216,6 +216,9 @@ pub struct StalledArgs {
     /// Rounds to try, void ones included.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=18))]
     pub rounds_max: u8,
+    /// Seconds after which stalled ones that are still there count as never gone; well above the goal.
+    #[arg(long, default_value_t = 60.0, value_parser = seconds)]
+    pub patience: f64,
     /// Seed of the city and of the phases.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

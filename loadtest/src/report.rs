@@ -156,7 +156,7 @@ pub fn idle(idle: &Idle) {
 /// A line of a table.
 pub fn cells(name: &str, cells: &[String]) {
     let cells: String = cells.iter().map(|cell| format!(" {cell:>14}")).collect();
-    println!("{name:<24}{cells}");
+    println!("{name:<28}{cells}");
 }
 
 /// A figure in a table; `-` when it was not taken.

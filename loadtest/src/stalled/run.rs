@@ -19,8 +19,6 @@ use crate::server::Server;
 use crate::setup::Side;
 use crate::tally::Quantiles;
 
-/// How long the server may take to end all that have stopped; well above the goal, so that a miss has a figure.
-const GONE_MAX: Duration = Duration::from_secs(60);
 /// Between two phases.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Seconds of a floor's phase, at most.
@@ -37,7 +35,7 @@ pub struct Bout {
     pub beside_stalled: Phase,
     /// The healthy watchers alone again.
     pub alone_again: Phase,
-    /// Seconds from the stop until the server had none of them any more; `None`: some were left after 60 s.
+    /// Seconds from the stop until the server had none of them any more; `None`: some were left when patience ended.
     pub gone_s: Option<f64>,
     /// Memory in user space.
     pub memory: Memory,
@@ -129,7 +127,7 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
 
     host::forget_resident_peak(pid)?;
     let stopped = idlers.stop(row.kind)?;
-    let beside_stalled = watch.span(&stage, GONE_MAX, |sample| sample.open == 0)?;
+    let beside_stalled = watch.span(&stage, Duration::from_secs_f64(args.patience), |sample| sample.open == 0)?;
     let peak_kib = host::resident_peak_kib(pid)?;
     let gone = watch.samples.last().is_some_and(|sample| sample.open == 0);
     watch.span(&stage, SETTLE, |_| false)?;
@@ -181,9 +179,8 @@ impl Kernel {
 impl Bout {
     /// What a figure of the healthy ones rose by while the others were stopped: over the mean of before and after, so that
     /// a machine that slowly becomes busier or idler does not show.
-    pub fn rise(&self, of: impl Fn(Quantiles) -> f64) -> Option<f64> {
-        let (before, after) = (of(self.alone.screen?), of(self.alone_again.screen?));
-        Some(of(self.beside_stalled.screen?) - f64::midpoint(before, after))
+    pub fn rise(&self, of: impl Fn(&Phase) -> Option<f64>) -> Option<f64> {
+        Some(of(&self.beside_stalled)? - f64::midpoint(of(&self.alone)?, of(&self.alone_again)?))
     }
 
     /// It in a line.

@@ -1,5 +1,7 @@
 //! One server with people on it who stay for a whole run: drivers who send at a fixed rate, and the healthy watchers.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -17,6 +19,7 @@ use crate::pacer::{Pacer, Sending};
 use crate::plan::{Plan, Spans};
 use crate::server::Server;
 use crate::setup::{self, Side};
+use crate::summary::median;
 use crate::tally::{Latencies, Quantiles, SendLog, Tally};
 
 /// The longest run: a plan is made for so long and left when enough has been seen.
@@ -50,6 +53,9 @@ pub struct Phase {
     pub delivered: u64,
     /// From the driver's intended send to the watcher's receipt, milliseconds.
     pub screen: Option<Quantiles>,
+    /// The p99 of its seconds, the middle one of them: what a neighbour does to the machine for a moment spoils one second
+    /// of many and leaves this alone. Milliseconds.
+    pub second_p99_ms: Option<f64>,
     /// Cores that the server kept busy.
     pub server_cores: f64,
 }
@@ -183,15 +189,22 @@ impl Judge {
         let within = |at_us: u64| (span.from_us..span.to_us).contains(&at_us);
         let due = |driver: usize| (0..self.log.sent(driver)).filter(|k| within(self.plan.due_us(driver, *k))).count();
         let mut screen = Latencies::new()?;
+        let mut seconds: BTreeMap<u64, Latencies> = BTreeMap::new();
         for receipt in tally.receipts().iter().filter(|receipt| within(receipt.due_us)) {
             screen.add(receipt.took_us);
+            match seconds.entry((receipt.due_us - span.from_us) / 1_000_000) {
+                Entry::Occupied(second) => second.into_mut().add(receipt.took_us),
+                Entry::Vacant(second) => second.insert(Latencies::new()?).add(receipt.took_us),
+            }
         }
+        let p99s = seconds.values().filter_map(|second| Some(second.quantiles()?.p99));
         let screen = screen.quantiles();
         Ok(Phase {
             seconds: (span.to_us - span.from_us) as f64 / 1e6,
             due: self.watches.iter().map(|driver| due(*driver) as u64).sum(),
             delivered: screen.map_or(0, |screen| screen.count),
             screen,
+            second_p99_ms: median(p99s.collect()),
             server_cores: span.server_cores,
         })
     }
