@@ -35,6 +35,16 @@ pub struct Held {
     pub queued_bytes: u32,
     /// Kernel memory of those, with its bookkeeping, bytes.
     pub memory_bytes: u32,
+    /// Whether the server still has a descriptor for it.
+    pub owned: bool,
+}
+
+impl Held {
+    /// Whether it costs anything. What is left of a connection that the server has closed and whose last byte has arrived
+    /// is a record in the kernel that its client has not closed yet; it has no memory of its own and goes after 60 s.
+    pub fn is_held(&self) -> bool {
+        self.owned || self.queued_bytes > 0 || self.memory_bytes > 0
+    }
 }
 
 /// The connections of the server that listens on `port`.
@@ -98,7 +108,9 @@ fn read_socket(message: &[u8]) -> Option<Held> {
         }
         attributes = attributes.get(usize::from(len).max(4).next_multiple_of(4)..).unwrap_or_default();
     }
-    Some(Held { peer, queued_bytes: u32_at(message, 60)?, memory_bytes })
+    // The inode, which a socket without a descriptor does not have.
+    let owned = u32_at(message, 68)? != 0;
+    Some(Held { peer, queued_bytes: u32_at(message, 60)?, memory_bytes, owned })
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -115,6 +127,7 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+    use std::time::Instant;
 
     #[test]
     fn what_a_client_leaves_unread_is_seen_in_the_servers_queue_and_gone_with_the_socket() {
@@ -124,7 +137,8 @@ mod tests {
         let mut server = listener.accept().unwrap().0;
         server.set_nonblocking(true).unwrap();
         let quiet = held(port).unwrap();
-        assert_eq!(quiet, [Held { peer: client.local_addr().unwrap(), queued_bytes: 0, memory_bytes: 0 }]);
+        let peer = client.local_addr().unwrap();
+        assert_eq!(quiet, [Held { peer, queued_bytes: 0, memory_bytes: 0, owned: true }]);
         let mut written = 0;
         while let Ok(len) = server.write(&[7; 64 * 1_024]) {
             written += len;
@@ -132,8 +146,28 @@ mod tests {
         let full = held(port).unwrap().remove(0);
         assert!(full.queued_bytes > 0 && (full.queued_bytes as usize) < written, "{full:?} of {written}");
         assert!(full.memory_bytes >= full.queued_bytes, "{full:?}");
-        drop((client, server));
-        assert!(held(port).unwrap().iter().all(|held| held.queued_bytes == 0));
+        drop(server);
+        let orphan = held(port).unwrap().remove(0);
+        assert!(!orphan.owned && orphan.is_held(), "closed, and the kernel still has what was not taken: {orphan:?}");
+        drop(client);
+        assert!(!held(port).unwrap().iter().any(Held::is_held));
+    }
+
+    #[test]
+    fn a_connection_closed_by_the_server_alone_is_held_no_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        drop(listener.accept().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            // Until the client's kernel has acknowledged the end.
+            let left = held(listener.local_addr().unwrap().port()).unwrap();
+            if !left.iter().any(Held::is_held) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{left:?}");
+        }
+        drop(client);
     }
 
     #[test]

@@ -21,6 +21,8 @@ use crate::tally::Quantiles;
 
 /// Between two phases.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Looks that a result keeps.
+const SAMPLES_KEPT: usize = 12;
 /// Seconds of a floor's phase, at most.
 const FLOOR_WINDOW_S: f64 = 10.0;
 
@@ -53,7 +55,7 @@ pub struct Bout {
     pub texts: Vec<String>,
     /// How late the generator sent, milliseconds.
     pub send_lateness: Option<Quantiles>,
-    /// What was seen twice a second since the others joined.
+    /// Some of what was seen while the others were stopped.
     pub samples: Vec<Sample>,
 }
 
@@ -66,10 +68,10 @@ pub struct Memory {
     pub peak_kib: u64,
     /// When those were gone.
     pub after_kib: u64,
-    /// What it grew by while all still read: its own drift, in the time of that phase.
-    pub drift_kib: i64,
-    /// `(peak - before) / stalled`, bytes.
+    /// `(peak - before) / stalled`, bytes; everything else that grew meanwhile is in it.
     pub bytes_each: f64,
+    /// What it grew by in a second while all still read, KiB: the part that has nothing to do with those that stop.
+    pub drift_kib_per_s: f64,
 }
 
 /// What the kernel held for those that stopped, bytes; from the look at which it was most.
@@ -149,7 +151,7 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
             before_kib: before.resident_kib,
             peak_kib,
             after_kib: after.resident_kib,
-            drift_kib: before.resident_kib as i64 - at_first.resident_kib as i64,
+            drift_kib_per_s: (before.resident_kib as f64 - at_first.resident_kib as f64) / args.window,
             bytes_each: peak_kib.saturating_sub(before.resident_kib) as f64 * 1_024.0 / row.stalled as f64,
         },
         kernel: Kernel::most(watch.within(beside_stalled)),
@@ -159,7 +161,7 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
         troubles: outcome.troubles,
         texts: outcome.texts,
         send_lateness: outcome.send_lateness,
-        samples: watch.samples,
+        samples: watch.some_within(beside_stalled, SAMPLES_KEPT),
     })
 }
 

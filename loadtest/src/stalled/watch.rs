@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::stage::{Span, Stage};
 use crate::host;
-use crate::sendq;
+use crate::sendq::{self, Held};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(500);
@@ -23,7 +23,7 @@ pub struct Sample {
     pub resident_kib: u64,
     /// Its open descriptors.
     pub descriptors: usize,
-    /// Watched connections that it still has.
+    /// Watched connections that it or the kernel still holds something for.
     pub open: usize,
     /// Bytes written to those and not acknowledged, all together.
     pub queued_bytes: u64,
@@ -52,7 +52,8 @@ impl Watch {
 
     /// Looks now.
     pub fn look(&mut self, stage: &Stage) -> anyhow::Result<Sample> {
-        let ours: Vec<_> = sendq::held(self.port)?.into_iter().filter(|held| self.peers.contains(&held.peer)).collect();
+        let ours = |held: &Held| self.peers.contains(&held.peer) && held.is_held();
+        let ours: Vec<_> = sendq::held(self.port)?.into_iter().filter(ours).collect();
         let sample = Sample {
             at_us: stage.now_us(),
             resident_kib: host::resident_kib(self.pid)?,
@@ -80,6 +81,12 @@ impl Watch {
                 return Ok(Span { from_us, to_us, server_cores: cpu_ns as f64 / 1e3 / (to_us - from_us) as f64 });
             }
         }
+    }
+
+    /// At most `most` of the looks in a part of the run, evenly spread.
+    pub fn some_within(&self, span: Span, most: usize) -> Vec<Sample> {
+        let all: Vec<_> = self.within(span).copied().collect();
+        all.iter().copied().step_by(all.len().div_ceil(most).max(1)).collect()
     }
 
     /// The looks in a part of the run.

@@ -77,8 +77,10 @@ fn bearer(header: &str) -> (String, String) {
 }
 
 async fn socket(stream: TcpStream, state: Arc<Mutex<State>>) {
-    // Closing is resetting: what a client has not taken goes with it.
-    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    let kernel = socket2::SockRef::from(&stream);
+    // Closing is resetting: what a client has not taken goes with it. And the kernel takes little of it.
+    kernel.set_linger(Some(Duration::ZERO)).unwrap();
+    kernel.set_send_buffer_size(8_192).unwrap();
     let (mut path, mut who) = (String::new(), (String::new(), String::new()));
     #[allow(clippy::result_large_err)]
     let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
