@@ -4,6 +4,10 @@
 //! anywhere, frames mutated at random, deliveries held against the store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod cuts;
+mod line;
+mod proof;
+
 #[allow(dead_code)]
 #[path = "../stories/support/mod.rs"]
 mod support;
