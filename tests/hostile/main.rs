@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod cuts;
+mod deliveries;
 mod line;
+mod mutations;
 mod proof;
 
 #[allow(dead_code)]
