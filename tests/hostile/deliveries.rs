@@ -31,7 +31,7 @@ const USUAL: usize = 10_000;
 /// Each has one order open at a time.
 const CUSTOMERS: usize = 40;
 const DRIVERS: usize = 20;
-const OPERATORS: usize = 4;
+const OPERATORS: usize = 10;
 /// Customers with a second socket that comes and goes, and who read plainly too.
 const RESTLESS: usize = 12;
 const STRANGERS: usize = 5;

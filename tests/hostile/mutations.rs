@@ -22,9 +22,7 @@ use attacker::Attacker;
 use messages::Door;
 use pair::Pair;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tally::Outcome;
 use tally::Tally;
@@ -38,8 +36,7 @@ async fn spoilt_frames_get_an_answer_of_the_contract_and_disturb_nobody() {
     let wanted = tries("BEELINE_MUTATIONS", USUAL);
     let mut dice = Dice::new(seed());
     let server = Arc::new(server_without_limits().await);
-    let stop = Arc::new(AtomicBool::new(false));
-    let pair = Pair::live(server.clone(), stop.clone());
+    let pair = Pair::live(server.clone());
     let left = Arc::new(AtomicUsize::new(wanted));
     let began = Instant::now();
     let mut attackers = Vec::new();
@@ -53,8 +50,7 @@ async fn spoilt_frames_get_an_answer_of_the_contract_and_disturb_nobody() {
     for attacker in attackers {
         tally.add(&attacker.await.unwrap().unwrap_or_else(|what| panic!("{what}")));
     }
-    stop.store(true, Ordering::Release);
-    let health = pair.join().unwrap();
+    let health = pair.end();
     println!("{wanted} spoilt frames in {:.1?}: {tally}", began.elapsed());
     println!("the healthy pair: {} fixes, the slowest shown after {:.1?}", health.fixes, health.slowest);
     assert_eq!(health.hangs, Vec::<String>::new());

@@ -15,6 +15,8 @@ mod assembler;
 mod conn;
 mod egress;
 mod frame_guard;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod inlet;
 mod rails;
 mod scanner;
 mod server;

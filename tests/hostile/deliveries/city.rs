@@ -27,7 +27,7 @@ const TRIES: usize = 6;
 /// Between two looks of a customer at their orders.
 const LOOK: Duration = Duration::from_millis(150);
 /// Fixes of one driver between two looks at what came.
-const DRIVE: Duration = Duration::from_millis(8);
+const DRIVE: Duration = Duration::from_millis(12);
 /// How long a driver who has said no stays hidden: longer than the second in which they may still be seen.
 const HIDE: Duration = Duration::from_millis(1_600);
 

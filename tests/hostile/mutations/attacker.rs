@@ -60,7 +60,8 @@ impl Attacker {
                 open = Some(raw);
             } else if outcome == Outcome::Held && left_lying < LEFT_LYING {
                 left_lying += 1;
-                given_up(&mut raw).await?;
+                let given_up = given_up(&mut raw).await;
+                given_up.map_err(|what| format!("{:?}: {what} for {}", self.door, shown(&bytes)))?;
                 tally.note(Outcome::HeldTooLong);
             }
         }

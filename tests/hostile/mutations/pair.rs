@@ -52,19 +52,22 @@ impl Pair {
     }
 
     /// Goes on until told to stop, in a runtime of its own on a thread of its own.
-    pub fn live(server: Arc<Server>, stop: Arc<AtomicBool>) -> JoinHandle<Health> {
-        std::thread::spawn(move || {
+    pub fn live(server: Arc<Server>) -> Life {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let (mut pair, mut health) = (Self::meet(&server).await, Health::default());
                 let mut beat = tokio::time::interval(PACE);
-                while !stop.load(Ordering::Acquire) && health.hangs.is_empty() {
+                while !told.load(Ordering::Acquire) && health.hangs.is_empty() {
                     beat.tick().await;
                     pair.try_once(&mut health).await;
                 }
                 health
             })
-        })
+        });
+        Life { stop, thread: Some(thread) }
     }
 
     async fn try_once(&mut self, health: &mut Health) {
@@ -91,5 +94,28 @@ impl Pair {
             }
         }
         health.hangs.push(format!("fix {} was not shown within {:?}", health.fixes, sent.elapsed()));
+    }
+}
+
+/// A pair that goes on. It ends when this does, so that a test that fails leaves no server behind.
+pub struct Life {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Health>>,
+}
+
+impl Life {
+    /// Ends it, and tells how it was.
+    pub fn end(mut self) -> Health {
+        self.stop.store(true, Ordering::Release);
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
