@@ -26,6 +26,7 @@ use crate::http::auth::Auth;
 use crate::http::auth::Signer;
 use crate::http::auth::Verifier;
 use crate::http::ops::Readiness;
+use crate::http::rates::Rates;
 use crate::http::socket;
 use crate::http::socket::Rails;
 use crate::http::socket::Timings;
@@ -91,10 +92,12 @@ impl Node {
         let world = World::new(tuning(config), store, metrics.clone(), Arc::new(InstantMock));
         let rails = Arc::new(Rails::new(Timings::default()));
         let ready = web::Data::new(Readiness::default());
+        let rates = Arc::new(Rates::new(&config.limits));
+        actix::spawn(sweep_rates(rates.clone()));
         let auth = Auth { verifier, origins: config.origins.clone() };
         let signer = config.identity.secret.as_ref().filter(|_| config.dev).map(Signer::new);
         let parts = Parts {
-            api: web::Data::new(Api { world: world.clone(), auth: auth.clone() }),
+            api: web::Data::new(Api { world: world.clone(), auth: auth.clone(), rates: rates.clone() }),
             auth: web::Data::new(auth),
             metrics: web::Data::new(metrics),
             ready: ready.clone(),
@@ -159,6 +162,15 @@ async fn resume(world: &Arc<World>, order: &Order) -> anyhow::Result<()> {
     }
     world.order(&order.order_id)?;
     Ok(())
+}
+
+/// Forgets those whose budgets are full again, so that the table holds who asked lately and nobody else.
+async fn sweep_rates(rates: Arc<Rates>) {
+    let mut rounds = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        rounds.tick().await;
+        rates.sweep();
+    }
 }
 
 /// `scheme://host[:port]` of an address.

@@ -81,6 +81,8 @@ pub(super) enum Command {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Show who may ask what, as the node checks it: the reference page docs/access.md.
+    PrintAccess,
     /// What a node has given up: list it, try it again, or give it up for good.
     #[command(after_help = DEAD_LETTERS_HELP)]
     DeadLetters(DeadLettersArgs),

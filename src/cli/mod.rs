@@ -17,6 +17,7 @@ use crate::config::ConfigProblem;
 use crate::config::Secret;
 use crate::config::Settings;
 use crate::config::print;
+use crate::http::access;
 use crate::http::auth::Verifier;
 use crate::node;
 use crate::telemetry;
@@ -99,6 +100,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::CheckConfig(args) => check_config(&args),
         Command::PrintConfig { markdown: true, .. } => show(&print::as_markdown()),
         Command::PrintConfig { server, .. } => show(&print::as_text(&Settings::resolve(&server.sources())?)),
+        Command::PrintAccess => show(&access::markdown()),
         Command::DeadLetters(args) => dead_letters(&args),
         Command::Evaluate(command) => show(&evaluate::run(command)?),
     }

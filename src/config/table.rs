@@ -122,10 +122,10 @@ pub const SETTINGS: &[SettingDoc] = &[
     set("dispatch_policy", "optimal", "optimal: all open orders and drivers of a tick together; nearest: each order its nearest free driver, for comparison"),
     set("dispatch_tries", "10", "vain tries at the whole match radius, ever farther apart, before an order becomes a dead letter; 0 = never"),
     set("cell_resolution", "8", "H3 resolution of the cell supervisors, 5 to 15; geo_key is the resolution 5 parent"),
-    set("rate_browse", "1000/m", "reading calls per principal over HTTP and WebSocket together; 0 = no limit")
-        .effect(Effect::NoneYet),
-    set("rate_search", "500/m", "searching calls per principal; 0 = no limit").effect(Effect::NoneYet),
-    set("rate_orders", "100/m", "ordering calls per principal; 0 = no limit").effect(Effect::NoneYet),
+    set("rate_browse", "1000/m", "reading calls per principal over HTTP and WebSocket together; 0 = no limit"),
+    set("rate_search", "500/m", "searching calls per principal; 0 = no limit"),
+    set("rate_orders", "100/m", "placing and changing orders, per principal; 0 = no limit"),
+    set("rate_tiers", "premium=5,partner=20", "what the claim tier of a token multiplies those rates by; any other tier by 1"),
     set("max_sockets_per_principal", "5", "open sockets of one principal; 0 = no limit").effect(Effect::NoneYet),
     set("max_sockets_per_address", "200", "open sockets of one client address; 0 = no limit").effect(Effect::NoneYet),
     open("trusted_proxies", "addresses or networks whose X-Forwarded-For is believed, separated by commas")

@@ -2,6 +2,7 @@
 
 use crate::actors::world::World;
 use crate::http::auth::Auth;
+use crate::http::rates::Rates;
 use crate::http::sessions::Client;
 use crate::http::socket::OpenError;
 use crate::http::socket::Session;
@@ -25,6 +26,8 @@ pub struct Api {
     pub world: Arc<World>,
     /// Tokens and origins.
     pub auth: Auth,
+    /// How often each principal may ask.
+    pub rates: Arc<Rates>,
 }
 
 /// What a handler comes to.
@@ -34,7 +37,7 @@ impl Api {
     /// Makes a client of a verified upgrade request.
     #[must_use]
     pub fn client(&self, principal: Principal) -> Client {
-        Client::new(self.world.clone(), self.auth.verifier.clone(), principal)
+        Client::new(self, principal)
     }
 
     /// Upgrades a request to a session, after its origin was checked.

@@ -4,6 +4,7 @@
 //! `request.into_response(..)`; an `Err` they return instead leaves without a request id.
 
 use super::auth::token_in_query;
+use super::rates::Standing;
 use crate::clock;
 use crate::protocol::identity::Principal;
 use crate::protocol::identity::Role;
@@ -74,8 +75,9 @@ fn finish<B: MessageBody>(
     match problem {
         Some(problem) => into_problem(response.map_body(|_, _| String::new()), &problem, context),
         None => {
+            let standing = response.request().extensions().get::<Standing>().copied();
             let mut response = response.map_into_left_body();
-            add_headers(response.response_mut().headers_mut(), context);
+            add_headers(response.response_mut().headers_mut(), context, standing);
             response
         }
     }
@@ -99,14 +101,18 @@ fn into_problem<B>(
     context: &RequestContext,
 ) -> ServiceResponse<EitherBody<B, String>> {
     let (request, response) = response.into_parts();
+    let standing = request.extensions().get::<Standing>().copied();
     let mut response: HttpResponse<String> = response.set_body(problem.to_json(Some(&context.request_id)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    add_headers(headers, context);
+    add_headers(headers, context, standing);
     ServiceResponse::new(request, response.map_into_right_body())
 }
 
-fn add_headers(headers: &mut header::HeaderMap, context: &RequestContext) {
+fn add_headers(headers: &mut header::HeaderMap, context: &RequestContext, standing: Option<Standing>) {
+    if let Some(standing) = standing {
+        standing.add_headers(headers);
+    }
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         headers.insert(REQUEST_ID, value);
     }

@@ -1,7 +1,5 @@
 //! Who is speaking: what a verified token says, as the rest of the program sees it. `http::auth` makes these.
 
-use super::problem::Code;
-use super::problem::Problem;
 use crate::domain::time::Millis;
 use serde::Deserialize;
 use serde::Serialize;
@@ -89,11 +87,6 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Refuses with `forbidden` unless the role is one of these.
-    pub fn require(&self, roles: &[Role]) -> Result<(), Problem> {
-        if roles.contains(&self.role) { Ok(()) } else { Err(Problem::new(Code::Forbidden)) }
-    }
-
     /// Operator or admin.
     #[must_use]
     pub fn is_operator(&self) -> bool {
@@ -121,13 +114,6 @@ mod tests {
     fn principal(role: Role) -> Principal {
         let (jti, issuer, tier, merchant_claim) = (None, None, None, None);
         Principal { subject: "m-1".into(), role, expires_at: Millis(1), jti, issuer, tier, merchant_claim }
-    }
-
-    #[test]
-    fn a_role_outside_the_list_is_forbidden() {
-        assert!(principal(Role::Driver).require(&[Role::Driver, Role::Service]).is_ok());
-        let refused = principal(Role::Customer).require(&[Role::Driver, Role::Service]).unwrap_err();
-        assert_eq!(refused.code, Code::Forbidden);
     }
 
     #[test]

@@ -7,9 +7,10 @@
 mod cuts;
 mod deliveries;
 mod line;
+mod matrix;
 mod mutations;
 mod proof;
 
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../stories/support/mod.rs"]
 mod support;

@@ -28,5 +28,6 @@ mod privacy;
 mod problems;
 mod profiles;
 mod rate;
+mod rates;
 mod silence;
 mod support;

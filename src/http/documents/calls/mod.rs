@@ -8,6 +8,9 @@ mod orders;
 mod sockets;
 
 use super::call::Call;
+use crate::http::access::Asked;
+use crate::http::access::RULES;
+use crate::http::access::Rule;
 pub use later::LATER;
 
 /// Groups with a word on each, in the order they are shown.
@@ -24,7 +27,15 @@ pub const TAGS: &[(&str, &str)] = &[
 
 /// Every call of the route table that is built.
 pub fn built() -> Vec<Call> {
-    [drivers::calls(), orders::calls(), feed::calls(), sockets::calls(), node::calls()].into_iter().flatten().collect()
+    let groups = [drivers::calls(), orders::calls(), feed::calls(), sockets::calls(), node::calls()];
+    let under_its_rules = |call: Call| rules_of(&call).into_iter().fold(call, Call::under);
+    groups.into_iter().flatten().map(under_its_rules).collect()
+}
+
+/// The rows of the table of rules for this call: two where an upgrade is another matter than a plain GET.
+fn rules_of(call: &Call) -> Vec<&'static Rule> {
+    let is_this = |rule: &&Rule| matches!(rule.asked, Asked::Call { method, path, .. } if path == call.path && method.eq_ignore_ascii_case(call.method));
+    RULES.iter().filter(is_this).collect()
 }
 
 /// Every call, those that are not built yet too.
