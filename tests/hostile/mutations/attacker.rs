@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+use tokio::task::JoinSet;
 
-/// Half frames that each attacker leaves lying, to see the server give up on them.
-const LEFT_LYING: u64 = 1;
+/// Half frames that each attacker leaves lying at most, to see the server give up on them.
+const LEFT_LYING: usize = 20;
 
 /// See the module.
 pub struct Attacker {
@@ -40,7 +41,7 @@ impl Attacker {
     /// Tries until none is left; the error is something the contract does not know.
     pub async fn attack(mut self) -> Result<Tally, String> {
         let messages = self.door.messages(&self.order_id, &self.token);
-        let (mut tally, mut open, mut left_lying) = (Tally::default(), None, 0);
+        let (mut tally, mut open, mut lying) = (Tally::default(), None, JoinSet::new());
         while self.take_one() {
             let mut raw = match open.take() {
                 Some(raw) => raw,
@@ -58,13 +59,15 @@ impl Attacker {
             tally.note(outcome);
             if matches!(outcome, Outcome::Answered | Outcome::Ignored) {
                 open = Some(raw);
-            } else if outcome == Outcome::Held && left_lying < LEFT_LYING {
-                left_lying += 1;
-                let given_up = given_up(&mut raw).await;
-                given_up.map_err(|what| format!("{:?}: {what} for {}", self.door, shown(&bytes)))?;
-                tally.note(Outcome::HeldTooLong);
+            } else if outcome == Outcome::Held && lying.len() < LEFT_LYING {
+                let door = self.door;
+                lying.spawn(async move {
+                    given_up(raw).await.map_err(|what| format!("{door:?}: {what} for {}", shown(&bytes)))
+                });
             }
         }
+        tally.left_lying = lying.len() as u64;
+        lying.join_all().await.into_iter().collect::<Result<Vec<()>, String>>()?;
         Ok(tally)
     }
 
@@ -112,7 +115,7 @@ fn is_answer(frame: &Value) -> bool {
 }
 
 /// A half frame is given up within 5 s, with 1008; news may come before.
-async fn given_up(raw: &mut Raw) -> Result<(), String> {
+async fn given_up(mut raw: Raw) -> Result<(), String> {
     loop {
         match raw.read(PATIENCE).await? {
             Came::Close(1008) => return Ok(()),

@@ -13,8 +13,6 @@ pub enum Outcome {
     Ignored,
     /// Half a frame: the server waits for the rest.
     Held,
-    /// Half a frame, then nothing: closed with 1008 in time.
-    HeldTooLong,
     /// Closed with this code.
     Closed(u16),
 }
@@ -23,6 +21,8 @@ pub enum Outcome {
 #[derive(Debug, Default)]
 pub struct Tally {
     pub by_outcome: BTreeMap<Outcome, u64>,
+    /// Half frames left lying until the server closed with 1008.
+    pub left_lying: u64,
     pub connections: u64,
     pub bytes: u64,
     /// The longest wait for an answer or a close.
@@ -42,6 +42,7 @@ impl Tally {
         for (outcome, count) in &other.by_outcome {
             *self.by_outcome.entry(*outcome).or_default() += count;
         }
+        self.left_lying += other.left_lying;
         self.connections += other.connections;
         self.bytes += other.bytes;
         self.slowest = self.slowest.max(other.slowest);
@@ -53,6 +54,7 @@ impl fmt::Display for Tally {
         for (outcome, count) in &self.by_outcome {
             write!(f, "{outcome:?} {count}, ")?;
         }
+        write!(f, "{} left lying until 1008, ", self.left_lying)?;
         write!(f, "{} connections, {} bytes, slowest answer {:.1?}", self.connections, self.bytes, self.slowest)
     }
 }
