@@ -62,7 +62,7 @@ impl Attacker {
             } else if outcome == Outcome::Held && lying.len() < LEFT_LYING {
                 let door = self.door;
                 lying.spawn(async move {
-                    given_up(raw).await.map_err(|what| format!("{door:?}: {what} for {}", shown(&bytes)))
+                    given_up(raw, door).await.map_err(|what| format!("{door:?}: {what} for {}", shown(&bytes)))
                 });
             }
         }
@@ -114,11 +114,12 @@ fn is_answer(frame: &Value) -> bool {
     matches!(frame["type"].as_str(), Some("ok" | "error" | "rejected" | "flagged" | "ack"))
 }
 
-/// A half frame is given up within 5 s, with 1008; news may come before.
-async fn given_up(mut raw: Raw) -> Result<(), String> {
+/// A half frame is given up within 5 s, with 1008; news may come before. A driver's next connection may end it first.
+async fn given_up(mut raw: Raw, door: Door) -> Result<(), String> {
     loop {
         match raw.read(PATIENCE).await? {
             Came::Close(1008) => return Ok(()),
+            Came::Close(4409) if door == Door::Driver => return Ok(()),
             Came::Frame(_) | Came::Control => {}
             other => return Err(format!("{other:?} for half a frame and then nothing")),
         }

@@ -21,7 +21,7 @@ pub enum Outcome {
 #[derive(Debug, Default)]
 pub struct Tally {
     pub by_outcome: BTreeMap<Outcome, u64>,
-    /// Half frames left lying until the server closed with 1008.
+    /// Half frames left lying until the server closed.
     pub left_lying: u64,
     pub connections: u64,
     pub bytes: u64,
@@ -54,7 +54,7 @@ impl fmt::Display for Tally {
         for (outcome, count) in &self.by_outcome {
             write!(f, "{outcome:?} {count}, ")?;
         }
-        write!(f, "{} left lying until 1008, ", self.left_lying)?;
+        write!(f, "{} left lying until given up, ", self.left_lying)?;
         write!(f, "{} connections, {} bytes, slowest answer {:.1?}", self.connections, self.bytes, self.slowest)
     }
 }
