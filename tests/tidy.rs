@@ -226,7 +226,7 @@ fn top() -> PathBuf {
 
 /// Every text of the repository, without what is made or fetched.
 fn sources() -> Vec<Source> {
-    let made = ["target", "node_modules", ".git", "static/vendor", ".cache", "beeline-data"];
+    let made = ["target", "fuzz/target", "node_modules", ".git", "static/vendor", ".cache", "beeline-data"];
     let kinds = ["rs", "toml", "md", "mjs", "js", "css", "html", "sh", "sql", "json", "yaml", "yml"];
     let mut found = Vec::new();
     let mut folders = vec![top()];

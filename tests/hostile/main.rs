@@ -4,7 +4,12 @@
 //! anywhere, frames mutated at random, deliveries held against the store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod cuts;
+mod deliveries;
+mod line;
 mod matrix;
+mod mutations;
+mod proof;
 mod room;
 
 #[allow(dead_code, unused_imports)]

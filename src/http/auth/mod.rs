@@ -9,6 +9,8 @@
 
 mod claims;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod forge;
 mod keys;
 mod origin;
 mod signer;

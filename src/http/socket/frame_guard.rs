@@ -98,6 +98,10 @@ impl<P: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for FrameGuar
             self.conn.last_in.set(tick());
             return Poll::Pending;
         }
+        if self.scanner.is_partial() && self.conn.partial_since.get().is_none() {
+            // The pause is over: from here on half a frame is the client's again.
+            self.conn.partial_since.set(Some(tick()));
+        }
         match Pin::new(&mut self.payload).poll_next(cx) {
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(self.admit(bytes))),
             Poll::Ready(Some(Err(error))) => {

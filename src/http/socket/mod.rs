@@ -19,6 +19,8 @@ mod conn;
 mod egress;
 mod farewell;
 mod frame_guard;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod inlet;
 mod mask;
 mod rails;
 mod scanner;

@@ -152,7 +152,7 @@ impl Server {
             .unwrap()
     }
 
-    /// All of the program's log.
+    /// What the program has logged since it was started last.
     pub fn log_text(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
