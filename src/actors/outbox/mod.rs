@@ -111,6 +111,7 @@ pub struct Outbox {
     /// True from a producer's wake-up until the session begins to drain.
     woken: AtomicBool,
     dead: AtomicBool,
+    cut: AtomicBool,
     session: OnceLock<Recipient<Wake>>,
 }
 
@@ -178,7 +179,14 @@ impl Outbox {
             return false;
         }
         let cut = self.pending.lock().cut(code, reason.into());
+        self.cut.store(true, Ordering::Release);
         self.ring() && cut
+    }
+
+    /// Whether its client may see no more.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     /// Names the session to wake. Called once, by the session as it starts; it must drain right after, since what was
