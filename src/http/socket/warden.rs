@@ -110,12 +110,14 @@ impl Warden {
     fn inspect_socket(&self, conn: &Conn, outbox: &Outbox, now: Tick, wall: Millis) {
         let timings = &self.rails.timings;
         let older_than = |since: Tick, limit: Duration| now.since(since) >= limit;
-        if is_stalled(conn, outbox, now, timings.stall) {
+        // Whoever may see no more is not waited for as long as others: what is on its way to them could still be read.
+        let stall = if outbox.is_cut() { timings.farewell } else { timings.stall };
+        if is_stalled(conn, outbox, now, stall) {
             self.reset(conn, Eviction::Stalled);
         } else if conn.must_give_way() {
             self.make_room(conn, outbox, now);
         } else if wall >= conn.expires_at.get() {
-            self.close(outbox, Eviction::Expired, CloseCode::Token, "token expired");
+            self.cut(outbox, Eviction::Expired, CloseCode::Token, "token expired");
         } else if conn.partial_since.get().is_some_and(|since| older_than(since, conn.half_frame.get())) {
             self.close(outbox, Eviction::HalfFrame, CloseCode::Policy, "incomplete message");
         } else if older_than(conn.last_in.get(), timings.heartbeat * 2) {
@@ -154,6 +156,13 @@ impl Warden {
     /// Asks for a close frame. The client gets it if it reads; if not, it is a stall from here on.
     fn close(&self, outbox: &Outbox, why: Eviction, code: CloseCode, reason: &'static str) {
         if outbox.close(code, reason) {
+            self.rails.count(why);
+        }
+    }
+
+    /// The same for whoever may see no more: what waits for them is dropped.
+    fn cut(&self, outbox: &Outbox, why: Eviction, code: CloseCode, reason: &'static str) {
+        if outbox.cut(code, reason) {
             self.rails.count(why);
         }
     }

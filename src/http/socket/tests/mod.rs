@@ -5,6 +5,7 @@
 mod caps;
 mod client;
 mod conformance;
+mod cut;
 mod drain;
 mod facts;
 mod floods;
