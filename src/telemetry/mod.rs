@@ -26,7 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sends log lines as JSON to standard error, filtered by these directives (a level, or `info,beeline::store=debug`).
 ///
-/// Whatever they say, the libraries are not heard at trace level: see [`may_be_heard`].
+/// Whatever they say, libraries are not heard at trace level: there they print what passes through them, tokens too.
 ///
 /// # Errors
 /// When the directives cannot be read or another logger is already there.
@@ -38,7 +38,7 @@ pub fn start_logs(directives: &str) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
 }
 
-/// At trace level libraries print what passes through them: requests with their tokens, frames with their positions. Ours
+/// At trace level libraries print requests with their tokens and frames with their positions. Ours
 /// never does.
 fn may_be_heard(line: &Metadata<'_>) -> bool {
     *line.level() <= Level::DEBUG || line.target().starts_with("beeline")
