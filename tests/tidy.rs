@@ -34,7 +34,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("actix_http", &["src/http/socket/"]),
     ("actix_web", &["src/http/", "src/node.rs"]),
     ("jsonwebtoken", &["src/http/auth/", "src/simulate/"]),
-    ("reqwest", &["src/simulate/", "src/cli/dead_letters.rs"]),
+    ("reqwest", &["src/simulate/", "src/cli/dead_letters.rs", "src/cli/remote.rs"]),
     ("tokio_tungstenite", &["src/simulate/"]),
     ("clap", &["src/cli/", "src/cli.rs"]),
     ("h3o", &["src/domain/"]),

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod address;
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod context;

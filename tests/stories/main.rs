@@ -29,5 +29,6 @@ mod problems;
 mod profiles;
 mod rate;
 mod rates;
+mod revocations;
 mod silence;
 mod support;

@@ -40,6 +40,7 @@ const ALL_PEOPLE: Who = Who::These(&[
     any(Role::Admin),
     any(Role::Service),
 ]);
+const ADMINS: Who = Who::These(&[any(Role::Admin)]);
 const OPERATORS: Who = Who::These(&[any(Role::Operator), any(Role::Admin)]);
 const SYSTEMS: Who = Who::These(&[any(Role::Service), any(Role::Operator), any(Role::Admin)]);
 /// A driver, and those in charge of drivers.
@@ -196,6 +197,8 @@ rules! {
     DeadLetters = get("/api/v1/dead-letters"), Browse, OPERATORS;
     PurgeDeadLetter = delete("/api/v1/dead-letters/{id}"), Orders, OPERATORS;
     ReplayDeadLetter = post("/api/v1/dead-letters/{id}/replay"), Orders, OPERATORS;
+
+    Revoke = post("/api/v1/admin/revocations"), Browse, ADMINS;
 
     NotBuilt = Asked::Unbuilt, Browse, ALL_PEOPLE;
     NotBuiltOpen = Asked::Unbuilt, Free, Who::Everybody;

@@ -222,6 +222,7 @@ fn other_call(action: Action, cast: &Cast) -> (String, Value) {
         Action::ReportLocation => cast.fix(),
         Action::SetDriver => json!({ "name": "someone" }),
         Action::SetDriverStatus => json!({ "status": "paused" }),
+        Action::Revoke => json!({ "subject": "nobody-in-particular" }),
         // Without what an order needs: who may place one is told what is wrong with it.
         Action::PlaceOrder => json!({}),
         Action::ReplayDeadLetter | Action::AcceptOffer | Action::DeclineOffer => json!({}),
