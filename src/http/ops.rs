@@ -44,8 +44,7 @@ pub async fn healthz() -> HttpResponse {
 /// Answer of `/readyz`.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ReadyState {
-    /// `ready`, or `degraded` while it serves but for what a dependency says; else `starting`, `draining` or
-    /// `unavailable`.
+    /// `ready`; `degraded` while it serves but something it leans on is behind; else `starting`, `draining` or `unavailable`.
     status: &'static str,
     /// What the node leans on.
     dependencies: Dependencies,
@@ -112,6 +111,15 @@ pub struct ClusterState {
     detail: &'static str,
 }
 
+/// The memory of this process.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct MemoryState {
+    /// `ok` or `high`.
+    state: &'static str,
+    /// What is wrong, where something is.
+    detail: Option<String>,
+}
+
 /// What decides about a node's status.
 #[derive(Debug, Clone, Copy)]
 struct Signs {
@@ -132,15 +140,6 @@ impl Signs {
             _ => ("ready", true),
         }
     }
-}
-
-/// The memory of this process.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct MemoryState {
-    /// `ok` or `high`.
-    state: &'static str,
-    /// What is wrong, where something is.
-    detail: Option<String>,
 }
 
 /// Each dependency with its state and what an acknowledgement means there.
@@ -164,9 +163,9 @@ pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web
         behind: pulse.is_behind() || !is_tried || api.gate.memory.is_high(),
     };
     let (status, serves) = signs.status();
-    let cluster = ClusterState { state: "local", detail: "one node, everything in process" };
     let complaint = api.gate.memory.complaint();
     let memory = MemoryState { state: if complaint.is_some() { "high" } else { "ok" }, detail: complaint };
+    let cluster = ClusterState { state: "local", detail: "one node, everything in process" };
     let body = ReadyState { status, dependencies: Dependencies { store, steward, cluster, memory } };
     let mut response = if serves { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     if !serves {

@@ -60,18 +60,18 @@ pub struct Instruments {
     pub orders_active: Gauge,
     /// Jobs waiting for the store's writer.
     pub store_queue_depth: Gauge,
-    store_circuit: ByLabel<Gauge>,
-    /// Rounds of the steward that panicked or did not end.
-    pub steward_restarts: Counter,
-    /// Seconds since the steward last renewed everything.
-    pub steward_age: Gauge,
-    store_restarts: Counter,
     /// Bytes of the process that are in memory.
     pub resident_bytes: Gauge,
     /// Client addresses with an open socket.
     pub socket_addresses: Gauge,
     /// Sockets of the client address that has most.
     pub sockets_of_one_address: Gauge,
+    store_circuit: ByLabel<Gauge>,
+    /// Rounds of the steward that panicked or did not end.
+    pub steward_restarts: Counter,
+    /// Seconds since the steward last renewed everything.
+    pub steward_age: Gauge,
+    store_restarts: Counter,
     /// From a fix read off the wire to the fix handled by its cell.
     pub fix_handling: Histogram,
     /// From a fix read off the wire to the frame written to a viewer.
@@ -118,17 +118,6 @@ impl Instruments {
         }
     }
 
-    /// Says how the store's threads and circuits are doing: how many restarts there were in all, and whether reads and writes are
-    /// tried.
-    pub fn store_looks(&self, restarts: u64, reads_open: bool, writes_open: bool) {
-        self.store_restarts.inc_by(restarts.saturating_sub(self.store_restarts.get()));
-        for (index, is_open) in [reads_open, writes_open].into_iter().enumerate() {
-            if let Some(gauge) = self.store_circuit.at(index) {
-                gauge.set(i64::from(is_open));
-            }
-        }
-    }
-
     /// Brings the count of each rail up to what the rails themselves have counted.
     pub fn rails_in_all(&self, totals: &[(&'static str, u64)]) {
         for (rail, total) in totals {
@@ -140,6 +129,17 @@ impl Instruments {
     /// Counts somebody with a right to a socket who was not let in.
     pub fn upgrade_refused(&self, why: UpgradeRefusal) {
         count(&self.upgrades_refused, why as usize);
+    }
+
+    /// Says how the store's threads and circuits are doing: how many restarts there were in all, and whether reads and writes are
+    /// tried.
+    pub fn store_looks(&self, restarts: u64, reads_open: bool, writes_open: bool) {
+        self.store_restarts.inc_by(restarts.saturating_sub(self.store_restarts.get()));
+        for (index, is_open) in [reads_open, writes_open].into_iter().enumerate() {
+            if let Some(gauge) = self.store_circuit.at(index) {
+                gauge.set(i64::from(is_open));
+            }
+        }
     }
 
     /// Counts a session of this role as open.
@@ -203,13 +203,13 @@ impl Metrics {
             cells: Gauge::default(),
             orders_active: Gauge::default(),
             store_queue_depth: Gauge::default(),
+            resident_bytes: Gauge::default(),
+            socket_addresses: Gauge::default(),
+            sockets_of_one_address: Gauge::default(),
             store_circuit: ByLabel::new("calls", ["reads", "writes"]),
             steward_restarts: Counter::default(),
             steward_age: Gauge::default(),
             store_restarts: Counter::default(),
-            resident_bytes: Gauge::default(),
-            socket_addresses: Gauge::default(),
-            sockets_of_one_address: Gauge::default(),
             fix_handling: Histogram::new(FINE_US),
             fix_push: Histogram::new(FINE_US),
             store_commit: Histogram::new(FINE_US),
