@@ -4,6 +4,21 @@
 //! anywhere, frames mutated at random, deliveries held against the store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-#[allow(dead_code)]
+mod bare;
+mod commands;
+mod evidence;
+mod forge;
+mod frames;
+mod injection;
+mod json;
+mod limits;
+mod ownership;
+mod positions;
+mod readers;
+mod tokens;
+mod upgrades;
+mod wire;
+
+#[allow(dead_code, unused_imports)]
 #[path = "../stories/support/mod.rs"]
 mod support;

@@ -100,10 +100,16 @@ impl Server {
         // The pipe stays open, so that later lines never fail.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let own = self.settings.iter().find(|(name, _)| name == "BEELINE_JWT_SECRET");
-        let kept = || std::fs::read_to_string(self.data().join("dev-secret")).unwrap().trim().to_owned();
+        // Without `--dev` and with issuers only there is none.
+        let kept = || std::fs::read_to_string(self.data().join("dev-secret")).unwrap_or_default().trim().to_owned();
         self.secret = own.map_or_else(kept, |(_, secret)| secret.clone());
         let (http, ready) = (self.http.clone(), format!("{}/readyz", self.base));
         until("ready", || async { http.get(&ready).send().await.ok().filter(|answer| answer.status() == 200) }).await;
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("it still runs")
     }
 
     /// Ends the process with SIGKILL, as a power cut would.
@@ -118,7 +124,7 @@ impl Server {
 
     /// Sends SIGTERM.
     pub async fn terminate(&self) {
-        let pid = self.child.as_ref().and_then(Child::id).expect("it still runs").to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     }
 
