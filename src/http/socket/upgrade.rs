@@ -11,9 +11,9 @@ use actix_http::ws::HandshakeError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
+use actix_web::http::header::SEC_WEBSOCKET_VERSION;
 use actix_web::web::Payload;
 use actix_web_actors::ws::WebsocketContext;
-use actix_web_actors::ws::handshake;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -107,6 +107,15 @@ pub fn open<S: Session>(
     let socket = Socket::new(session, Rc::clone(conn), outbox);
     let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(max_message_bytes));
     Ok(response.streaming(Egress::new(frames, Rc::clone(conn))))
+}
+
+/// Version 13 only (RFC 6455, section 4.4). The framework would take the drafts 7 and 8 as well, whose browsers name
+/// their page in another header than `Origin`.
+fn handshake(request: &HttpRequest) -> Result<actix_web::HttpResponseBuilder, OpenError> {
+    let response = actix_web_actors::ws::handshake(request)?;
+    let mut versions = request.headers().get_all(SEC_WEBSOCKET_VERSION);
+    let is_ours = versions.next().is_some_and(|version| version.as_bytes() == b"13") && versions.next().is_none();
+    if is_ours { Ok(response) } else { Err(OpenError::Version) }
 }
 
 /// Looks at every header line: the standard allows several, and the framework's own handshake reads the first only.
