@@ -219,7 +219,6 @@ async fn row_29_an_answer_is_never_taken_for_a_page() {
         let kind = answer.header("content-type").unwrap_or_default();
         assert!(matches!(kind, "application/json" | "application/problem+json"), "{path}: {kind}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert!(answer.status == 200 || !answer.text.contains("<script>"), "{path}: {}", answer.text);
     }
     // The pages themselves run no script that stands in them.
     for page in ["/", "/operator", "/customer", "/docs"] {

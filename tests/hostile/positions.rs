@@ -58,6 +58,10 @@ async fn told(driver: &mut Driver, fix: Value) -> Option<String> {
             named || frame["type"] == "ack" && frame["seq"].as_i64() >= Some(seq)
         })
         .await;
+    if notice["type"] == "flagged" {
+        // Told at once, stored a little later.
+        driver.settled(seq).await;
+    }
     notice["code"].as_str().map(ToOwned::to_owned)
 }
 

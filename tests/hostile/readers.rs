@@ -275,7 +275,8 @@ async fn row_23_a_flood_of_messages_is_ended_with_4429() {
     assert_eq!(socket.ended(Duration::from_secs(15)).await.code, Some(4429));
     let codes: Vec<Value> = socket.frames.iter().map(|frame| frame.json()["code"].clone()).collect();
     let answered = codes.iter().filter(|code| *code == "not_found").count();
-    assert!((50..100).contains(&answered), "{answered} were done, of {}", codes.len());
+    // One was the upgrade.
+    assert!((49..100).contains(&answered), "{answered} were done, of {}", codes.len());
     assert!(codes.iter().any(|code| code == "too_many"));
 }
 
