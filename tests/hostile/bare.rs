@@ -65,6 +65,11 @@ impl Frame {
     }
 }
 
+/// The code of a close frame; 1005 where it has none.
+pub fn close_code(frame: &Frame) -> Option<u16> {
+    frame.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]])).or(Some(1005))
+}
+
 /// How a connection ended: the code of its close frame, if one came, and when.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ending {
@@ -215,8 +220,7 @@ impl Bare {
         let deadline = began + time;
         while let Some(frame) = self.next(deadline).await {
             if frame.opcode == CLOSE {
-                let code = frame.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
-                return Ending { code: code.or(Some(1005)), after: began.elapsed() };
+                return Ending { code: close_code(&frame), after: began.elapsed() };
             }
             self.frames.push(frame);
         }

@@ -10,7 +10,6 @@ use actix_http::ws::Codec;
 use actix_http::ws::HandshakeError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
-use actix_web::http::Version;
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
 use actix_web::http::header::SEC_WEBSOCKET_VERSION;
 use actix_web::web::Payload;
@@ -114,7 +113,7 @@ pub fn open<S: Session>(
 /// whose browsers name their page in another header than `Origin`, and an upgrade over HTTP/1.0, which has none.
 fn handshake(request: &HttpRequest) -> Result<actix_web::HttpResponseBuilder, OpenError> {
     let response = actix_web_actors::ws::handshake(request)?;
-    if request.version() != Version::HTTP_11 {
+    if request.version() != actix_web::http::Version::HTTP_11 {
         return Err(OpenError::Handshake);
     }
     let mut versions = request.headers().get_all(SEC_WEBSOCKET_VERSION);
