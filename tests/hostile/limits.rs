@@ -6,7 +6,6 @@ use crate::support::Server;
 use crate::support::Socket;
 use reqwest::Method;
 use serde_json::json;
-use std::time::Duration;
 
 /// Asks until refused, at most `tries` times: how many were answered.
 async fn answered(caller: &Caller, tries: usize, headers: &[(&str, String)]) -> usize {
@@ -152,8 +151,7 @@ async fn row_28_behind_a_trusted_proxy_the_client_counts_by_its_own_address() {
     assert_eq!(come("203.0.113.1, 127.0.0.9").await, 429);
     // Of IPv6 a network of 64 bits is one client: it has 2^64 addresses to choose from.
     for host in ["::1", "::2", ":ffff:ffff:ffff:ffff"] {
-        let address =
-            if host.starts_with("::") { format!("2001:db8:0:1{host}") } else { format!("2001:db8:0:1{host}") };
+        let address = format!("2001:db8:0:1{host}");
         assert_eq!(come(&address).await, 101, "{address}");
     }
     for host in ["::3", "::4", "::dead:beef"] {
@@ -162,7 +160,5 @@ async fn row_28_behind_a_trusted_proxy_the_client_counts_by_its_own_address() {
     assert_eq!(come("2001:db8:0:2::1").await, 101, "another network");
     // The same IPv4 address in its IPv6 form is the same client.
     assert_eq!(come("::ffff:203.0.113.1").await, 429);
-    held.iter_mut().for_each(drop);
-    assert!(held.len() == 8);
-    tokio::time::timeout(Duration::from_secs(1), held[0].listen(Duration::ZERO)).await.unwrap();
+    assert_eq!(held.len(), 8, "all of them held to the end");
 }
