@@ -90,6 +90,9 @@ impl Node {
         let verifier = Verifier::from_config(&config.identity, metrics.clone())
             .map_err(|problems| anyhow::anyhow!("{}", problems.first().map(ToString::to_string).unwrap_or_default()))?;
         let world = World::new(tuning(config), store, metrics.clone(), Arc::new(InstantMock));
+        // Before anybody is believed.
+        world.revocations.catch_up(world.store.revocations.as_ref()).await.context("revocations not read")?;
+        let verifier = verifier.heeding(world.revocations.clone());
         let rails = Arc::new(Rails::new(Timings::default()));
         let ready = web::Data::new(Readiness::default());
         let rates = Arc::new(Rates::new(&config.limits));

@@ -7,6 +7,8 @@ mod args;
 mod city;
 mod dead_letters;
 mod evaluate;
+mod remote;
+mod revoke;
 mod token;
 
 pub use city::DemoArgs;
@@ -102,6 +104,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::PrintConfig { server, .. } => show(&print::as_text(&Settings::resolve(&server.sources())?)),
         Command::PrintAccess => show(&access::markdown()),
         Command::DeadLetters(args) => dead_letters(&args),
+        Command::Revoke(args) => show(&revoke::run(&args)?),
         Command::Evaluate(command) => show(&evaluate::run(command)?),
     }
 }

@@ -3,6 +3,7 @@
 //! Handlers check who asks, call the order functions or a read of the store, and answer; they hold no state of their own.
 
 pub mod access;
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod context;

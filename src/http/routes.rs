@@ -5,6 +5,7 @@ use crate::http::access::Asked;
 use crate::http::access::Caller;
 use crate::http::access::RULES;
 use crate::http::access::Rule;
+use crate::http::admin;
 use crate::http::dead_letters;
 use crate::http::documents;
 use crate::http::doors;
@@ -135,6 +136,7 @@ fn handler(action: Action) -> Route {
         A::DeadLetters => web::to(dead_letters::list),
         A::PurgeDeadLetter => web::to(dead_letters::purge),
         A::ReplayDeadLetter => web::to(dead_letters::replay),
+        A::Revoke => web::to(admin::revoke),
         A::NotBuiltOpen => web::to(not_built_open),
         // The sessions answer messages; see the match in each.
         A::NotBuilt

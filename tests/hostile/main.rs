@@ -12,6 +12,7 @@ mod frames;
 mod injection;
 mod json;
 mod limits;
+mod matrix;
 mod ownership;
 mod positions;
 mod readers;

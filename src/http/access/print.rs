@@ -42,11 +42,11 @@ pub fn markdown() -> String {
 
 fn row(text: &mut String, rule: &Rule) {
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "| {} | {} | {} | {} |", asked(rule.asked), who(rule), steps(rule), rule.class.as_str());
+    let _ = writeln!(text, "| {} | {} | {} | {} |", asked(rule), who(rule), steps(rule), rule.class.as_str());
 }
 
-fn asked(asked: Asked) -> String {
-    match asked {
+fn asked(rule: &Rule) -> String {
+    match rule.asked {
         Asked::Call { method, path, upgrade } => {
             let socket = if upgrade == Some(true) { ", to become a socket" } else { "" };
             format!("`{method} {path}`{socket}")
@@ -55,7 +55,8 @@ fn asked(asked: Asked) -> String {
             let doors: Vec<String> = doors.iter().map(|door| format!("`/ws/{}`", door.name())).collect();
             format!("`{kind}` at {}", doors.join(", "))
         }
-        Asked::Unbuilt => "what the contract has and this node has not yet".to_owned(),
+        Asked::Unbuilt if grants(rule).is_empty() => "signing in, which is not built yet".to_owned(),
+        Asked::Unbuilt => "what else the contract has and this node has not yet".to_owned(),
     }
 }
 

@@ -40,6 +40,7 @@ const ALL_PEOPLE: Who = Who::These(&[
     any(Role::Admin),
     any(Role::Service),
 ]);
+const ADMINS: Who = Who::These(&[any(Role::Admin)]);
 const OPERATORS: Who = Who::These(&[any(Role::Operator), any(Role::Admin)]);
 const SYSTEMS: Who = Who::These(&[any(Role::Service), any(Role::Operator), any(Role::Admin)]);
 /// A driver, and those in charge of drivers.
@@ -106,6 +107,31 @@ const NOT_ENDED: When = When {
     ],
     otherwise: Code::IllegalTransition,
 };
+/// Where a driver may be given; on the way already for those who name the same one twice.
+const ASSIGNABLE: When = When {
+    steps: &[Status::Searching, Status::Assigned, Status::AtPickup, Status::PickedUp, Status::AtDropoff],
+    otherwise: Code::IllegalTransition,
+};
+/// Where a driver may be taken off; `searching` for those who ask twice.
+const RELEASABLE: When =
+    When { steps: &[Status::Searching, Status::Assigned, Status::AtPickup], otherwise: Code::IllegalTransition };
+/// While a driver has it, and what their last step led to.
+const CARRIED: When = When {
+    steps: &[
+        Status::Searching,
+        Status::Assigned,
+        Status::AtPickup,
+        Status::PickedUp,
+        Status::AtDropoff,
+        Status::Delivered,
+        Status::Failed,
+    ],
+    otherwise: Code::IllegalTransition,
+};
+const ASSIGNERS: Who = Who::These(&[any(Role::Operator).when(ASSIGNABLE), any(Role::Admin).when(ASSIGNABLE)]);
+const RELEASERS: Who = Who::These(&[any(Role::Operator).when(RELEASABLE), any(Role::Admin).when(RELEASABLE)]);
+const CARRIERS: Who = Who::These(&[own(Role::Driver).when(CARRIED), any(Role::Service).when(CARRIED)]);
+const CARRIER: Who = Who::These(&[own(Role::Driver).when(CARRIED)]);
 const SEEN: Who = Who::These(&[
     own(Role::Customer).when(IN_DELIVERY),
     any(Role::Operator).when(IN_DELIVERY),
@@ -160,9 +186,9 @@ rules! {
     FollowOrder = upgrade("/api/v1/orders/{id}/driver-location"), Browse, HTTP_FOLLOWERS;
     CancelOrder = post("/api/v1/orders/{id}/cancel"), Orders, CANCELLERS;
     OrderReady = post("/api/v1/orders/{id}/ready"), Orders, KITCHEN;
-    OrderStatus = post("/api/v1/orders/{id}/status"), Orders, DRIVER_OR_SERVICE;
-    AssignOrder = post("/api/v1/orders/{id}/assign"), Orders, OPERATORS;
-    UnassignOrder = post("/api/v1/orders/{id}/unassign"), Orders, OPERATORS;
+    OrderStatus = post("/api/v1/orders/{id}/status"), Orders, CARRIERS;
+    AssignOrder = post("/api/v1/orders/{id}/assign"), Orders, ASSIGNERS;
+    UnassignOrder = post("/api/v1/orders/{id}/unassign"), Orders, RELEASERS;
     AcceptOffer = post("/api/v1/orders/{id}/offers/{offer_id}/accept"), Orders, DRIVER_OR_SERVICE;
     DeclineOffer = post("/api/v1/orders/{id}/offers/{offer_id}/decline"), Orders, DRIVER_OR_SERVICE;
 
@@ -171,6 +197,8 @@ rules! {
     DeadLetters = get("/api/v1/dead-letters"), Browse, OPERATORS;
     PurgeDeadLetter = delete("/api/v1/dead-letters/{id}"), Orders, OPERATORS;
     ReplayDeadLetter = post("/api/v1/dead-letters/{id}/replay"), Orders, OPERATORS;
+
+    Revoke = post("/api/v1/admin/revocations"), Browse, ADMINS;
 
     NotBuilt = Asked::Unbuilt, Browse, ALL_PEOPLE;
     NotBuiltOpen = Asked::Unbuilt, Free, Who::Everybody;
@@ -181,7 +209,7 @@ rules! {
     SayStatus = message(AT_DRIVER, "status"), Browse, ONLY_DRIVER;
     SayAccept = message(AT_DRIVER, "offer.accept"), Orders, ONLY_DRIVER;
     SayDecline = message(AT_DRIVER, "offer.decline"), Orders, ONLY_DRIVER;
-    SayOrderStatus = message(AT_DRIVER, "order.status"), Orders, ONLY_DRIVER;
+    SayOrderStatus = message(AT_DRIVER, "order.status"), Orders, CARRIER;
     SaySubscribe = message(AT_CUSTOMER, "subscribe"), Browse, HTTP_FOLLOWERS;
     SayUnsubscribe = message(AT_CUSTOMER, "unsubscribe"), Browse, HTTP_FOLLOWERS;
     SayWatch = message(AT_OPERATOR, "watch"), Browse, OPERATORS;

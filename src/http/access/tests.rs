@@ -1,6 +1,8 @@
 //! The table against the contract's own words, against the step table, and against its print.
 
 use super::*;
+use crate::domain::ids::AssignmentId;
+use crate::domain::ids::DriverId;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::domain::order::tests::order;
@@ -13,6 +15,7 @@ fn principal(role: Role, subject: &str) -> Principal {
         subject: subject.to_owned(),
         role,
         expires_at: Millis(0),
+        issued_at: None,
         jti: None,
         issuer: None,
         tier: None,
@@ -50,6 +53,7 @@ const CONTRACT: &[(&str, &str)] = &[
     ("GET /api/v1/dead-letters", "operator+ admin+"),
     ("POST /api/v1/dead-letters/{id}/replay", "operator+ admin+"),
     ("DELETE /api/v1/dead-letters/{id}", "operator+ admin+"),
+    ("POST /api/v1/admin/revocations", "admin+"),
     ("auth", "customer+ driver+ merchant+ operator+ admin+ service+"),
     ("location", "driver-"),
     ("locations", "driver-"),
@@ -99,7 +103,13 @@ fn every_action_finds_its_own_row() {
 
 #[test]
 fn what_the_table_refuses_for_its_step_the_step_table_refuses_too() {
-    let commands = [(Action::CancelOrder, Step::Cancel), (Action::OrderReady, Step::Ready)];
+    let (driver_id, assignment_id) = (DriverId::parse("d").unwrap(), AssignmentId::parse("a").unwrap());
+    let commands = [
+        (Action::CancelOrder, Step::Cancel),
+        (Action::OrderReady, Step::Ready),
+        (Action::AssignOrder, Step::Assign { driver_id, assignment_id }),
+        (Action::UnassignOrder, Step::Release),
+    ];
     for (action, step) in commands {
         for role in Role::ALL {
             let Ok(grant) = action.rule().grant(role) else { continue };

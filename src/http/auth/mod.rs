@@ -22,7 +22,6 @@ pub use extract::token_in_query;
 pub use origin::is_loopback_host;
 pub use signer::Grant;
 pub use signer::Signer;
-pub use verifier::TOKEN_LEEWAY_MS;
 pub use verifier::Verifier;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::MessageId;
 use super::done;
 use super::refuse;
 use crate::actors::desk;
+use crate::actors::desk::store_problem;
 use crate::actors::driver::AttachSession;
 use crate::actors::driver::DetachSession;
 use crate::actors::driver::DriverActor;
@@ -172,7 +173,13 @@ impl DriverSession {
             }
             Action::SayOrderStatus => {
                 let Some(wish) = self.client.fields::<_, inbound::OrderStep>(sink, text, head) else { return };
+                let who = self.client.principal.clone();
                 Box::pin(async move {
+                    let order_id = wish.order_id.clone();
+                    let found =
+                        world.store.orders.order_fetch(order_id).await.map_err(|error| store_problem(&error))?;
+                    let order = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+                    action.rule().order(&who, &order)?;
                     let order = desk::take_step(&world, step_request(wish, driver_id)?).await?;
                     let (status, version) = (order.status.as_str(), order.version);
                     told(StepTaken { order_id: order.order_id.clone(), status, version })

@@ -70,15 +70,21 @@ impl Client {
         Self { world, verifier, principal, session, rates, strikes: 0, excess: (0, tick()) }
     }
 
-    /// Notes the open socket and from when on its token is void.
+    /// Notes the open socket and from when on its token is void, by its time or by a revocation.
     pub fn opened<S: Session>(&self, sink: &Sink<'_, S>) {
         self.world.metrics.session_opened(self.principal.role);
+        self.hangs_on_token(sink);
+    }
+
+    fn hangs_on_token<S: Session>(&self, sink: &Sink<'_, S>) {
         sink.expires_at(self.principal.expires_at);
+        self.world.revocations.socket_opened(self.session, &self.principal, sink.outbox());
     }
 
     /// Notes the ended socket, and why we ended it.
     pub fn closed(&self, code: Option<CloseCode>) {
         self.world.metrics.session_closed(self.principal.role);
+        self.world.revocations.socket_closed(self.session);
         if let Some(why) = code.and_then(eviction) {
             self.world.metrics.evicted(why);
         }
@@ -173,8 +179,8 @@ impl Client {
         };
         match self.verifier.verify(&fields.token, clock::now()) {
             Ok(fresh) if fresh.subject == self.principal.subject && fresh.role == self.principal.role => {
-                sink.expires_at(fresh.expires_at);
                 self.principal = fresh;
+                self.hangs_on_token(sink);
                 done(sink, head.id().as_deref(), Nothing {});
             }
             Ok(_) => {

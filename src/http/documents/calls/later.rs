@@ -32,7 +32,7 @@ pub const LATER: &[Later] = &[
     later("/search/{tail:.*}", &["get"], "Search"),
     // Signing in is for people who have no token yet.
     Later { action: Action::NotBuiltOpen, ..later("/auth/{tail:.*}", &["post"], "Sign-in") },
-    later("/admin/{tail:.*}", &["post"], "Admin acts"),
+    later("/admin/{tail:.*}", &["post"], "Other admin acts"),
     later("/analytics/{tail:.*}", &["get"], "Analytics"),
     later("/osmand", &["get", "post"], "The OsmAnd tracker protocol"),
     later("/owntracks", &["post"], "The OwnTracks tracker protocol"),

@@ -1,5 +1,6 @@
 //! Every call that the node answers, group by group. A test holds this table against the route table.
 
+mod admin;
 mod drivers;
 mod feed;
 mod later;
@@ -19,6 +20,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("orders", "Placing, reading and steering orders."),
     ("offers", "A driver's answers over HTTP: twins of the socket messages."),
     ("feed", "What other systems are told, what was done by hand, what was given up."),
+    ("admin", "What only an admin may do."),
     ("sockets", "The WebSocket doors; `asyncapi.yaml` tells the messages."),
     ("node", "How the node is doing."),
     ("map", "The bundled city's map tiles."),
@@ -27,7 +29,7 @@ pub const TAGS: &[(&str, &str)] = &[
 
 /// Every call of the route table that is built.
 pub fn built() -> Vec<Call> {
-    let groups = [drivers::calls(), orders::calls(), feed::calls(), sockets::calls(), node::calls()];
+    let groups = [drivers::calls(), orders::calls(), feed::calls(), admin::calls(), sockets::calls(), node::calls()];
     let under_its_rules = |call: Call| rules_of(&call).into_iter().fold(call, Call::under);
     groups.into_iter().flatten().map(under_its_rules).collect()
 }
