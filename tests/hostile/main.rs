@@ -13,6 +13,7 @@ mod injection;
 mod json;
 mod limits;
 mod matrix;
+mod offers;
 mod ownership;
 mod positions;
 mod readers;
