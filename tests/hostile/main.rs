@@ -4,13 +4,28 @@
 //! anywhere, frames mutated at random, deliveries held against the store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod bare;
+mod commands;
 mod cuts;
 mod deliveries;
+mod evidence;
+mod forge;
+mod frames;
+mod injection;
+mod json;
+mod limits;
 mod line;
 mod matrix;
 mod mutations;
+mod offers;
+mod ownership;
+mod positions;
 mod proof;
+mod readers;
 mod room;
+mod tokens;
+mod upgrades;
+mod wire;
 
 #[allow(dead_code, unused_imports)]
 #[path = "../stories/support/mod.rs"]

@@ -24,6 +24,7 @@ use crate::domain::order::By;
 use crate::domain::order::Step;
 use crate::http::access::Action;
 use crate::http::documents::Door;
+use crate::http::fields;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::limits::BATCH_MAX_FIXES;
@@ -219,7 +220,7 @@ pub fn step_request(wish: inbound::OrderStep, driver_id: DriverId) -> Result<des
     })?;
     let mut request = desk::Request::new(wish.order_id, step, By::Driver(driver_id));
     request.version = wish.version;
-    request.reason = wish.reason.map(|reason| reason.chars().take(crate::limits::TEXT_MAX_CHARS).collect());
+    request.reason = fields::reason(wish.reason)?;
     Ok(request)
 }
 

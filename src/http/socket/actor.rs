@@ -189,8 +189,9 @@ impl<S: Session> Handler<Wake> for Socket<S> {
 
 impl<S: Session> StreamHandler<Result<Message, ProtocolError>> for Socket<S> {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
-        // After an end actix hands over up to 16 more.
-        if self.ended {
+        // After an end actix hands over up to 16 more. Neither does anything count that comes after the socket was given
+        // up by somebody else: a newer connection of the same driver, a token that has ended.
+        if self.ended || !self.outbox.is_open() {
             return;
         }
         match message {

@@ -14,9 +14,9 @@ use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
+use actix_web::http::header::SEC_WEBSOCKET_VERSION;
 use actix_web::web::Payload;
 use actix_web_actors::ws::WebsocketContext;
-use actix_web_actors::ws::handshake;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub enum OpenError {
     /// 426, with `Sec-WebSocket-Version: 13`: another version of the protocol.
     #[error("this server speaks WebSocket version 13")]
     Version,
-    /// 400: an upgrade without its key.
+    /// 400: an upgrade without its key, or over HTTP/1.0.
     #[error("the WebSocket handshake is incomplete")]
     Handshake,
     /// 503, with `Retry-After`: the server is on its way out.
@@ -127,6 +127,18 @@ impl Opening {
         let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(bounds.message_max_bytes));
         self.response.streaming(Egress::new(frames, self.conn))
     }
+}
+
+/// Version 13 over HTTP/1.1 only (RFC 6455, sections 4.1 and 4.4). The framework would take the drafts 7 and 8 as well,
+/// whose browsers name their page in another header than `Origin`, and an upgrade over HTTP/1.0, which has none.
+fn handshake(request: &HttpRequest) -> Result<actix_web::HttpResponseBuilder, OpenError> {
+    let response = actix_web_actors::ws::handshake(request)?;
+    if request.version() != actix_web::http::Version::HTTP_11 {
+        return Err(OpenError::Handshake);
+    }
+    let mut versions = request.headers().get_all(SEC_WEBSOCKET_VERSION);
+    let is_ours = versions.next().is_some_and(|version| version.as_bytes() == b"13") && versions.next().is_none();
+    if is_ours { Ok(response) } else { Err(OpenError::Version) }
 }
 
 /// Looks at every header line: the standard allows several, and the framework's own handshake reads the first only.

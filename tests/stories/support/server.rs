@@ -122,10 +122,16 @@ impl Server {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let setting = |wanted: &str| self.settings.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
         let file = setting("BEELINE_JWT_SECRET_FILE").map_or_else(|| self.data().join("dev-secret"), PathBuf::from);
-        let kept = || std::fs::read_to_string(file).unwrap().trim().to_owned();
+        // Without `--dev` and with issuers only there is none.
+        let kept = || std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
         self.secret = setting("BEELINE_JWT_SECRET").cloned().unwrap_or_else(kept);
         let (http, ready) = (self.http.clone(), format!("{}/readyz", self.base));
         until("ready", || async { http.get(&ready).send().await.ok().filter(|answer| answer.status() == 200) }).await;
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("it still runs")
     }
 
     /// Ends the process with SIGKILL, as a power cut would.
@@ -140,7 +146,7 @@ impl Server {
 
     /// Sends SIGTERM.
     pub async fn terminate(&self) {
-        let pid = self.child.as_ref().and_then(Child::id).expect("it still runs").to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     }
 

@@ -172,6 +172,9 @@ impl Session for Echo {
             "panic in a task" => sink.spawn(async { panic!("a bug, on purpose") }, |_, _, ()| ()),
             "slowly" => sink.spawn(async { tokio::task::yield_now().await }, |_, sink, ()| sink.text("done")),
             "expire" => sink.expires_at(clock::now()),
+            "give up" => {
+                sink.outbox().close(CloseCode::Replaced, "another");
+            }
             "blind" => {
                 self.blind = true;
                 sink.text("blind");
