@@ -2,6 +2,8 @@
 
 /// Longest id in characters, for ids made by anyone.
 pub const ID_MAX_CHARS: usize = 64;
+/// Bytes of a token's `jti`.
+pub const JTI_MAX_BYTES: usize = 256;
 /// Fixes in one batch, over HTTP or in a `locations` message.
 pub const BATCH_MAX_FIXES: usize = 500;
 /// Order events waiting for one socket; one more closes it with 4413 and the client resumes.

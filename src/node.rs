@@ -28,6 +28,7 @@ use crate::http::auth::Signer;
 use crate::http::auth::Verifier;
 use crate::http::gate::Gate;
 use crate::http::ops::Readiness;
+use crate::http::rates::Rates;
 use crate::http::socket;
 use crate::http::socket::Rails;
 use crate::http::socket::Timings;
@@ -93,14 +94,19 @@ impl Node {
         let verifier = Verifier::from_config(&config.identity, metrics.clone())
             .map_err(|problems| anyhow::anyhow!("{}", problems.first().map(ToString::to_string).unwrap_or_default()))?;
         let world = World::new(tuning(config), store, metrics.clone(), Arc::new(InstantMock));
+        // Before anybody is believed.
+        world.revocations.catch_up(world.store.revocations.as_ref()).await.context("revocations not read")?;
+        let verifier = verifier.heeding(world.revocations.clone());
         let rails = Arc::new(Rails::new(Timings::default()));
         let ready = web::Data::new(Readiness::default());
+        let rates = Arc::new(Rates::new(&config.limits));
+        actix::spawn(sweep_rates(rates.clone()));
         let auth = Auth { verifier, origins: config.origins.clone() };
         let gate = Gate::new(&config.limits);
         actix::spawn(gate.memory.clone().watch());
         let signer = config.identity.secret.as_ref().filter(|_| config.dev).map(Signer::new);
         let parts = Parts {
-            api: web::Data::new(Api { world: world.clone(), auth: auth.clone(), gate }),
+            api: web::Data::new(Api { world: world.clone(), auth: auth.clone(), rates: rates.clone(), gate }),
             auth: web::Data::new(auth),
             metrics: web::Data::new(metrics),
             ready: ready.clone(),
@@ -165,6 +171,15 @@ async fn resume(world: &Arc<World>, order: &Order) -> anyhow::Result<()> {
     }
     world.order(&order.order_id)?;
     Ok(())
+}
+
+/// Forgets those whose budgets are full again, so that the table holds who asked lately and nobody else.
+async fn sweep_rates(rates: Arc<Rates>) {
+    let mut rounds = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        rounds.tick().await;
+        rates.sweep();
+    }
 }
 
 /// `scheme://host[:port]` of an address.

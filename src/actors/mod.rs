@@ -15,6 +15,7 @@ pub mod order;
 pub mod outbox;
 pub mod payment;
 pub mod recorder;
+pub mod revocations;
 pub mod steward;
 pub mod watch;
 pub mod world;

@@ -1,10 +1,13 @@
 //! The steward: every two seconds asks the store, in one read, whether every watch of this node may go on, and renews or ends it.
 //!
 //! This is the lease of the contract: an order that ended without anybody here hearing of it is not seen any more within five seconds, and when the
-//! store is away nobody sees anybody.
+//! store is away nobody sees anybody. In the same round it reads which tokens others have revoked.
 //!
 //! Less often it compares every open order with its actor, for hints that were lost, and sweeps what is kept for a time
 //! only: idempotency keys, published events, dead letters.
+//!
+//! It cannot stay away: a round that panics or never ends is dropped, counted, and followed by the next after a pause. Its
+//! [`Pulse`] tells `/readyz` when leases are running out.
 
 use crate::actors::desk;
 use crate::actors::mailbox::tell;
@@ -25,15 +28,27 @@ use crate::limits::EVENTS_KEPT_MS;
 use crate::limits::FEED_MAX_PAGE;
 use crate::limits::IDEMPOTENCY_TTL_MS;
 use crate::store::WatchState;
+use futures_util::FutureExt;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
 /// Watches asked for in one read.
 const ASK_MAX: usize = 1_000;
+/// A round that takes longer is given up.
+const ROUND_MAX: Duration = Duration::from_secs(60);
+/// Without a renewal for this long leases are running out.
+const BEHIND: Duration = Duration::from_secs(6);
+/// Pause after a round that panicked, in milliseconds; doubles with each that follows at once, up to the last.
+const PAUSE_FIRST_MS: u64 = 500;
+/// Longest pause, in milliseconds.
+const PAUSE_LAST_MS: u64 = 30_000;
 /// Rounds between two sweeps of expired idempotency keys: about ten minutes.
 const ROUNDS_A_SWEEP: u32 = 300;
 
@@ -44,30 +59,81 @@ const LOOK_CHUNK: usize = 200;
 /// An order that is only created after this long has lost whoever was placing it, in milliseconds.
 const ORPHANED_MS: i64 = 30_000;
 
-/// Runs until the node ends.
-pub async fn run(world: Arc<World>) {
-    let mut rounds = tokio::time::interval(ROUND);
-    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut round: u32 = 0;
-    loop {
-        rounds.tick().await;
-        let watches = world.watches.all();
-        for some in watches.chunks(ASK_MAX) {
-            renew(&world, some).await;
-        }
-        round = round.wrapping_add(1);
-        if round.is_multiple_of(ROUNDS_A_LOOK) {
-            look_over(&world).await;
-        }
-        if round.is_multiple_of(ROUNDS_A_SWEEP) {
-            expire_keys(&world).await;
-            expire_events(&world).await;
-            expire_dead_letters(&world, clock::now() - DEAD_LETTERS_KEPT_MS).await;
-        }
+/// When the steward last renewed all there is.
+#[derive(Debug, Default)]
+pub struct Pulse(Mutex<Option<Instant>>);
+
+impl Pulse {
+    fn beats(&self) {
+        *self.0.lock() = Some(Instant::now());
+    }
+
+    /// Time since it last renewed everything; none before its first round.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.0.lock().map(|beat| beat.elapsed())
+    }
+
+    /// Whether leases are running out.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.age().is_some_and(|age| age > BEHIND)
     }
 }
 
-async fn renew(world: &World, watches: &[Arc<Watch>]) {
+/// Runs until the node ends, whatever becomes of its rounds.
+pub async fn run(world: Arc<World>) {
+    world.steward.beats();
+    let mut rounds = tokio::time::interval(ROUND);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut number, mut failures): (u32, u32) = (0, 0);
+    loop {
+        rounds.tick().await;
+        number = number.wrapping_add(1);
+        let caught = AssertUnwindSafe(go_round(&world, number)).catch_unwind();
+        let why = match tokio::time::timeout(ROUND_MAX, caught).await {
+            Ok(Ok(())) => {
+                failures = 0;
+                continue;
+            }
+            Ok(Err(_)) => "panicked",
+            Err(_) => "did not end",
+        };
+        world.metrics.steward_restarts.inc();
+        let pause_ms = pause_ms(failures);
+        failures = failures.saturating_add(1);
+        tracing::error!(why, pause_ms, "a round of the steward failed; it begins again");
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+    }
+}
+
+fn pause_ms(failures: u32) -> u64 {
+    PAUSE_FIRST_MS.saturating_mul(2_u64.saturating_pow(failures)).min(PAUSE_LAST_MS)
+}
+
+async fn go_round(world: &Arc<World>, number: u32) {
+    let watches = world.watches.all();
+    let mut all_renewed = true;
+    for some in watches.chunks(ASK_MAX) {
+        all_renewed &= renew(world, some).await;
+    }
+    match world.revocations.catch_up(world.store.revocations.as_ref()).await {
+        Ok(()) if all_renewed => world.steward.beats(),
+        Ok(()) => {}
+        Err(error) => tracing::warn!(%error, "revocations not read"),
+    }
+    if number.is_multiple_of(ROUNDS_A_LOOK) {
+        look_over(world).await;
+    }
+    if number.is_multiple_of(ROUNDS_A_SWEEP) {
+        expire_keys(world).await;
+        expire_events(world).await;
+        expire_dead_letters(world, clock::now() - DEAD_LETTERS_KEPT_MS).await;
+    }
+}
+
+/// Renews or ends each; `false` when the store did not say.
+async fn renew(world: &World, watches: &[Arc<Watch>]) -> bool {
     // The lease counts from before the question: the answer may have been true only then.
     let until = clock::now() + LEASE_MS;
     let order_ids = watches.iter().map(|watch| watch.order_id.clone()).collect();
@@ -75,7 +141,7 @@ async fn renew(world: &World, watches: &[Arc<Watch>]) {
         Ok(states) => states,
         Err(error) => {
             tracing::warn!(%error, watches = watches.len(), "watches not renewed");
-            return;
+            return false;
         }
     };
     let by_order: HashMap<&OrderId, &WatchState> = states.iter().map(|state| (&state.order_id, state)).collect();
@@ -93,6 +159,7 @@ async fn renew(world: &World, watches: &[Arc<Watch>]) {
             tell(&order, RecheckOrder);
         }
     }
+    true
 }
 
 /// Catches what a lost hint hid: orders without an actor, actors behind their order, orders whose placing broke off.

@@ -14,6 +14,8 @@ use crate::actors::order::OrderActor;
 use crate::actors::payment::Payment;
 use crate::actors::recorder::Load;
 use crate::actors::recorder::Recorder;
+use crate::actors::revocations::Revocations;
+use crate::actors::steward::Pulse;
 use crate::actors::watch::WatchRegistry;
 use crate::domain::cell::CellId;
 use crate::domain::cell::CellResolution;
@@ -77,6 +79,10 @@ pub struct World {
     pub engagements: Engagements,
     /// Who may see whom.
     pub watches: WatchRegistry,
+    /// Tokens that are void, and the sockets that hang on tokens.
+    pub revocations: Arc<Revocations>,
+    /// How the steward is doing.
+    pub steward: Pulse,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// What is on its way through the recorder.
@@ -101,6 +107,8 @@ impl World {
             demand: Demand::default(),
             engagements: Engagements::default(),
             watches: WatchRegistry::default(),
+            revocations: Arc::default(),
+            steward: Pulse::default(),
             metrics,
             recorder_load: Arc::default(),
             payment,

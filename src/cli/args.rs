@@ -5,6 +5,7 @@ use super::city::DemoArgs;
 use super::city::SIMULATE_HELP;
 use super::city::SimulateArgs;
 use super::evaluate::EvaluateCommand;
+use super::remote::RemoteArgs;
 use crate::config::Sources;
 use crate::config::table::SETTINGS;
 use crate::config::table::SettingDoc;
@@ -44,6 +45,14 @@ Examples:
 Ends with 0 when all of it was done, 1 when some of it was not (each with its reason on standard error), 2 when the \
 command line asks for nothing that can be done.";
 
+const REVOKE_HELP: &str = "\
+Requests with such a token are refused from then on, and open sockets are closed. A token issued in a later second is good \
+again after --subject, never after --jti.
+
+Examples:
+  beeline revoke --url http://127.0.0.1:8080 --secret-file secret --subject d-17 --reason 'lost the phone'
+  BEELINE_TOKEN=$(beeline token --role admin --subject me) beeline revoke --url http://127.0.0.1:8080 --jti 0190a0c2";
+
 #[derive(Debug, Parser)]
 #[command(name = "beeline", version, about = "The real-time core of a delivery, courier or ride fleet in one binary.")]
 #[command(after_help = EXAMPLES)]
@@ -81,9 +90,14 @@ pub(super) enum Command {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Show who may ask what, as the node checks it: the reference page docs/access.md.
+    PrintAccess,
     /// What a node has given up: list it, try it again, or give it up for good.
     #[command(after_help = DEAD_LETTERS_HELP)]
     DeadLetters(DeadLettersArgs),
+    /// Make tokens void before their time: one, or all that somebody has.
+    #[command(after_help = REVOKE_HELP)]
+    Revoke(RevokeArgs),
     /// Play published dispatch problems in simulated time and print the published measures.
     #[command(subcommand)]
     Evaluate(EvaluateCommand),
@@ -193,18 +207,27 @@ pub(super) struct DeadLettersArgs {
     /// Which queue: orders for which no driver was found, or fixes (always empty for now).
     #[arg(long, value_enum)]
     pub(super) queue: Queue,
-    /// The node, such as http://127.0.0.1:8080.
-    #[arg(long)]
-    pub(super) url: String,
-    /// An operator's token; the variable keeps it out of the list of processes.
-    #[arg(long, value_name = "JWT", env = "BEELINE_TOKEN", hide_env_values = true)]
-    pub(super) token: Option<String>,
-    /// File with the server's secret, to sign a token in place of one given.
-    #[arg(long, value_name = "FILE")]
-    pub(super) secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) node: RemoteArgs,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Which tokens are to be void.
+#[derive(Debug, Args)]
+pub(super) struct RevokeArgs {
+    #[command(flatten)]
+    pub(super) node: RemoteArgs,
+    /// Whose: every token of this subject issued until now, whatever its role.
+    #[arg(long, value_name = "ID", conflicts_with = "jti")]
+    pub(super) subject: Option<String>,
+    /// Which one, by its `jti`.
+    #[arg(long)]
+    pub(super) jti: Option<String>,
+    /// For the audit trail.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,26 +4,17 @@ use super::Failure;
 use super::args::DeadLettersAction;
 use super::args::DeadLettersArgs;
 use super::args::Queue;
-use crate::clock;
-use crate::config::ConfigProblem;
-use crate::config::Secret;
-use crate::http::auth::Grant;
-use crate::http::auth::Signer;
+use super::remote::Remote;
+use super::remote::Speaker;
 use crate::protocol::identity::Role;
 use anyhow::Context as _;
 use anyhow::anyhow;
 use reqwest::Method;
-use reqwest::Url;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
-use std::time::Duration;
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// A token of our own is good for this long.
-const TOKEN_TTL: Duration = Duration::from_secs(15 * 60);
-/// Whom a token of our own speaks for; the audit trail shows it as `operator:dead-letters-cli`.
-const SUBJECT: &str = "dead-letters-cli";
+const SPEAKER: Speaker = Speaker { role: Role::Operator, subject: "dead-letters-cli" };
 /// Letters asked for at once.
 const PAGE: usize = 500;
 
@@ -46,25 +37,9 @@ pub(super) fn run(args: &DeadLettersArgs) -> Result<Outcome, Failure> {
         let action = args.action.as_str();
         return Err(Failure::Usage(format!("say what to {action}: ids from `dead-letters list`, or --all")));
     }
-    let url = Url::parse(&args.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.ok_or_else(|| Failure::Usage(format!("--url {:?} is not like http://127.0.0.1:8080", args.url)))?;
-    let node = Node::new(&url, token(args)?)?;
+    let node = Node(Remote::new(&args.node, SPEAKER)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::new)?;
     Ok(runtime.block_on(work(&node, args))?)
-}
-
-fn token(args: &DeadLettersArgs) -> Result<String, Failure> {
-    if let Some(token) = &args.token {
-        return Ok(token.trim().to_owned());
-    }
-    let Some(path) = &args.secret_file else {
-        let detail = "an operator's token is needed: set BEELINE_TOKEN, or give --secret-file with the server's secret \
-                      (`beeline token --role operator --subject me` makes one)";
-        return Err(Failure::Usage(detail.to_owned()));
-    };
-    let secret = Secret::read(path).map_err(|reason| vec![ConfigProblem::new("--secret-file", reason)])?;
-    let grant = Grant { role: Role::Operator, subject: SUBJECT.to_owned(), ttl: TOKEN_TTL, merchant_id: None };
-    Ok(Signer::new(&secret).mint(&grant, clock::now()).map_err(anyhow::Error::new)?)
 }
 
 async fn work(node: &Node, args: &DeadLettersArgs) -> anyhow::Result<Outcome> {
@@ -121,25 +96,10 @@ struct Page {
     next_cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    code: String,
-    detail: String,
-}
-
-/// The node, by its public interface.
-struct Node {
-    client: reqwest::Client,
-    base: String,
-    token: String,
-}
+/// The node's dead letters.
+struct Node(Remote);
 
 impl Node {
-    fn new(url: &Url, token: String) -> Result<Self, Failure> {
-        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build().map_err(anyhow::Error::new)?;
-        Ok(Self { client, base: url.as_str().trim_end_matches('/').to_owned(), token })
-    }
-
     /// The whole queue, page by page.
     async fn letters(&self, queue: Queue) -> anyhow::Result<Vec<Letter>> {
         let mut letters = Vec::new();
@@ -165,18 +125,7 @@ impl Node {
     }
 
     async fn call(&self, method: Method, path: &str) -> anyhow::Result<Vec<u8>> {
-        let url = format!("{}/api/v1/dead-letters{path}", self.base);
-        let request = self.client.request(method, url).bearer_auth(&self.token);
-        let answer = request.send().await.with_context(|| format!("{} does not answer", self.base))?;
-        let status = answer.status();
-        let body = answer.bytes().await.context("the answer did not arrive whole")?.to_vec();
-        if status.is_success() {
-            return Ok(body);
-        }
-        Err(match serde_json::from_slice::<Refusal>(&body) {
-            Ok(refusal) => anyhow!("{status}: {} ({})", refusal.detail, refusal.code),
-            Err(_) => anyhow!("{status}"),
-        })
+        self.0.call(method, &format!("/dead-letters{path}")).await
     }
 }
 

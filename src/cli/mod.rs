@@ -7,6 +7,8 @@ mod args;
 mod city;
 mod dead_letters;
 mod evaluate;
+mod remote;
+mod revoke;
 mod token;
 
 pub use city::DemoArgs;
@@ -18,6 +20,7 @@ use crate::config::Secret;
 use crate::config::Settings;
 use crate::config::Sources;
 use crate::config::print;
+use crate::http::access;
 use crate::http::auth::Verifier;
 use crate::node;
 use crate::telemetry;
@@ -103,7 +106,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::CheckConfig(args) => check_config(&args),
         Command::PrintConfig { markdown: true, .. } => show(&print::as_markdown()),
         Command::PrintConfig { server, .. } => show(&print::as_text(&Settings::resolve(&server.sources())?)),
+        Command::PrintAccess => show(&access::markdown()),
         Command::DeadLetters(args) => dead_letters(&args),
+        Command::Revoke(args) => show(&revoke::run(&args)?),
         Command::Evaluate(command) => show(&evaluate::run(command)?),
     }
 }

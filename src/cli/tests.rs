@@ -39,6 +39,8 @@ fn every_command_of_the_contract_is_understood() {
         "beeline dead-letters purge --queue fixes --url http://x",
         "beeline dead-letters replay --queue orders --url http://x --token t 0190-a 0190-b --json",
         "beeline dead-letters purge --queue orders --url http://x --secret-file f --all",
+        "beeline revoke --url http://x --secret-file f --subject d-1 --reason lost",
+        "beeline revoke --url http://x --token t --jti j-1",
         "beeline evaluate mdrp a b",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
@@ -55,6 +57,8 @@ fn every_command_of_the_contract_is_understood() {
         "beeline dead-letters list --queue other --url http://x",
         "beeline dead-letters list --url http://x",
         "beeline dead-letters purge --queue orders --url http://x --all 0190-a",
+        "beeline revoke --url http://x --subject d-1 --jti j-1",
+        "beeline revoke --subject d-1",
         "beeline evaluate mdrp",
     ] {
         assert!(parse(line).is_err(), "{line}");
@@ -74,13 +78,16 @@ fn every_setting_but_a_secret_has_its_flag() {
 }
 
 #[test]
-fn dead_letters_without_a_target_or_a_token_end_with_two() {
+fn calls_of_a_node_without_a_target_or_a_token_end_with_two() {
     for (line, why) in [
         ("beeline dead-letters replay --queue orders --url http://x --token t", "--all"),
         ("beeline dead-letters purge --queue orders --url http://x --token t", "--all"),
         ("beeline dead-letters list --queue orders --url http://x --token t an-id", "whole queue"),
         ("beeline dead-letters list --queue orders --url localhost --token t", "--url"),
         ("beeline dead-letters list --queue orders --url http://x", "BEELINE_TOKEN"),
+        ("beeline revoke --url http://x --token t", "--subject"),
+        ("beeline revoke --url localhost --token t --jti j", "--url"),
+        ("beeline revoke --url http://x --jti j", "BEELINE_TOKEN"),
     ] {
         let failure = dispatch(parse(line).unwrap()).unwrap_err();
         assert!(failure.to_string().contains(why), "{line}: {failure}");

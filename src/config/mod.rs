@@ -161,6 +161,8 @@ pub struct CallerLimits {
     pub rate_search: Option<Rate>,
     /// Ordering calls of one principal.
     pub rate_orders: Option<Rate>,
+    /// What each tier multiplies the rates by.
+    pub rate_tiers: Vec<(String, u32)>,
     /// Open sockets of one principal.
     pub max_sockets_per_principal: Option<u32>,
     /// Open sockets of one client address.

@@ -180,6 +180,7 @@ fn read_limits(reader: &mut Reader<'_>) -> Result<CallerLimits, Refused> {
     let rate_browse = reader.required("rate_browse", values::rate);
     let rate_search = reader.required("rate_search", values::rate);
     let rate_orders = reader.required("rate_orders", values::rate);
+    let rate_tiers = reader.required("rate_tiers", values::tiers);
     let per_principal = reader.required("max_sockets_per_principal", values::limit);
     let per_address = reader.required("max_sockets_per_address", values::limit);
     let trusted_proxies = reader.optional("trusted_proxies", values::networks);
@@ -188,6 +189,7 @@ fn read_limits(reader: &mut Reader<'_>) -> Result<CallerLimits, Refused> {
         rate_browse: rate_browse?,
         rate_search: rate_search?,
         rate_orders: rate_orders?,
+        rate_tiers: rate_tiers?,
         max_sockets_per_principal: per_principal?,
         max_sockets_per_address: per_address?,
         trusted_proxies: trusted_proxies?.unwrap_or_default(),

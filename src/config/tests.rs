@@ -232,7 +232,7 @@ fn nothing_secret_is_shown() {
 fn the_table_says_what_has_no_effect_yet() {
     let shown = print::as_text(&Settings::resolve(&Sources::default()).unwrap());
     for (name, note) in [
-        ("BEELINE_RATE_BROWSE", "(no effect yet)"),
+        ("BEELINE_REDIS_MODE", "(no effect yet)"),
         ("BEELINE_REDIS", "(not available yet: refused at start)"),
         ("BEELINE_JWKS", "(a URL is not available yet: use a file)"),
     ] {

@@ -1,5 +1,6 @@
 //! How the text of a setting becomes a value, each with a reason a person can act on when it does not.
 
+use crate::limits;
 use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -66,6 +67,20 @@ pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
     };
     let count: u32 = count.parse().map_err(|_| wrong())?;
     Ok((count > 0).then_some(Rate { count, per: Duration::from_secs(seconds) }))
+}
+
+/// `premium=5,partner=20`: names as tokens carry them, each with a whole number.
+pub(super) fn tiers(text: &str) -> Result<Vec<(String, u32)>, String> {
+    parts(text).map(tier).collect()
+}
+
+fn tier(text: &str) -> Result<(String, u32), String> {
+    let wrong = || format!("holds {text:?}, which is not a tier and its factor, such as premium=5");
+    let (name, factor) = text.split_once('=').ok_or_else(wrong)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
+    let (name, factor) = (name.trim(), count(factor.trim()).map_err(|_| wrong())?);
+    let is_id = (1..=limits::ID_MAX_CHARS).contains(&name.len()) && name.bytes().all(plain);
+    if is_id { Ok((name.to_owned(), factor)) } else { Err(wrong()) }
 }
 
 /// A whole number of at least one.
@@ -192,6 +207,16 @@ mod tests {
         assert_eq!(rate("0/m"), Ok(None));
         for text in ["1000", "1000/", "/m", "1000/week", "-1/m", "1.5/s"] {
             assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tiers_are_names_with_factors() {
+        let named = |name: &str, factor| (name.to_owned(), factor);
+        assert_eq!(tiers("premium=5, partner=20,").unwrap(), [named("premium", 5), named("partner", 20)]);
+        assert_eq!(tiers("").unwrap(), []);
+        for text in ["premium", "premium=0", "=5", "a b=2", "premium=-1", "premium=1.5"] {
+            assert!(tiers(text).is_err(), "{text}");
         }
     }
 

@@ -11,4 +11,5 @@ pub mod ids;
 pub mod ledger;
 pub mod matching;
 pub mod order;
+pub mod revocation;
 pub mod time;

@@ -4,6 +4,7 @@ use crate::actors::world::World;
 use crate::http::auth::Auth;
 use crate::http::auth::principal_of;
 use crate::http::gate::Gate;
+use crate::http::rates::Rates;
 use crate::http::sessions::Client;
 use crate::http::socket::Bounds;
 use crate::http::socket::OpenError;
@@ -31,6 +32,8 @@ pub struct Api {
     pub auth: Auth,
     /// Room for sockets.
     pub gate: Gate,
+    /// How often each principal may ask.
+    pub rates: Arc<Rates>,
 }
 
 /// What a handler comes to.
@@ -40,7 +43,7 @@ impl Api {
     /// Makes a client of a verified upgrade request.
     #[must_use]
     pub fn client(&self, principal: Principal) -> Client {
-        Client::new(self.world.clone(), self.auth.verifier.clone(), principal)
+        Client::new(self, principal)
     }
 
     /// Upgrades a request to a session, after its origin was checked: 503 when the node is short of memory or on its way

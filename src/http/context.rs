@@ -4,6 +4,7 @@
 //! `request.into_response(..)`; an `Err` they return instead leaves without a request id.
 
 use super::auth::token_in_query;
+use super::rates::Standing;
 use super::upgrades;
 use crate::clock;
 use crate::protocol::identity::Principal;
@@ -22,7 +23,6 @@ use actix_web::body::EitherBody;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::ConnectionType;
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::http::header::HeaderName;
@@ -59,9 +59,8 @@ pub async fn around<B: MessageBody + 'static>(
         let refusal = Problem::new(Code::Malformed).detail("A token never goes into a query string.");
         let refused = request.into_response(refusal.error_response());
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
-    } else if let Some(refusal) = upgrades::refusal(request.headers()) {
-        let mut refused = request.into_response(refusal.error_response());
-        refused.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    } else if let Some(refusal) = upgrades::refusal(request.path(), request.headers()) {
+        let refused = request.into_response(upgrades::refuse(&refusal));
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
     } else {
         finish(next.call(request).await?, &context)
@@ -80,8 +79,9 @@ fn finish<B: MessageBody>(
     match problem {
         Some(problem) => into_problem(response.map_body(|_, _| String::new()), &problem, context),
         None => {
+            let standing = response.request().extensions().get::<Standing>().copied();
             let mut response = response.map_into_left_body();
-            add_headers(response.response_mut().headers_mut(), context);
+            add_headers(response.response_mut().headers_mut(), context, standing);
             response
         }
     }
@@ -105,14 +105,18 @@ fn into_problem<B>(
     context: &RequestContext,
 ) -> ServiceResponse<EitherBody<B, String>> {
     let (request, response) = response.into_parts();
+    let standing = request.extensions().get::<Standing>().copied();
     let mut response: HttpResponse<String> = response.set_body(problem.to_json(Some(&context.request_id)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    add_headers(headers, context);
+    add_headers(headers, context, standing);
     ServiceResponse::new(request, response.map_into_right_body())
 }
 
-fn add_headers(headers: &mut header::HeaderMap, context: &RequestContext) {
+fn add_headers(headers: &mut header::HeaderMap, context: &RequestContext, standing: Option<Standing>) {
+    if let Some(standing) = standing {
+        standing.add_headers(headers);
+    }
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         headers.insert(REQUEST_ID, value);
     }

@@ -3,13 +3,12 @@
 use crate::actors::desk;
 use crate::actors::desk::store_problem;
 use crate::domain::ids::DeadLetterId;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
 use crate::http::feed::page_size;
 use crate::protocol::feed::DeadLetterOut;
-use crate::protocol::identity::Principal;
-use crate::protocol::identity::Role;
 use crate::protocol::order::OrderOut;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
@@ -19,7 +18,6 @@ use actix_web::web;
 use serde::Deserialize;
 use serde::Serialize;
 
-const OPERATORS: [Role; 2] = [Role::Operator, Role::Admin];
 const QUEUES: [&str; 2] = ["orders", "fixes"];
 
 /// Query of `GET /dead-letters`.
@@ -45,8 +43,7 @@ pub struct DeadLettersAnswer {
 }
 
 /// `GET /dead-letters`: what was given up, with cause and tries.
-pub async fn list(api: web::Data<Api>, who: Principal, query: web::Query<DeadLettersQuery>) -> Answer {
-    who.require(&OPERATORS)?;
+pub async fn list(api: web::Data<Api>, _who: Caller, query: web::Query<DeadLettersQuery>) -> Answer {
     let DeadLettersQuery { queue, after, limit } = query.into_inner();
     let queue = queue.unwrap_or_else(|| "orders".to_owned());
     if !QUEUES.contains(&queue.as_str()) {
@@ -65,15 +62,13 @@ pub async fn list(api: web::Data<Api>, who: Principal, query: web::Query<DeadLet
 }
 
 /// `POST /dead-letters/{id}/replay`: its order looks for a driver again.
-pub async fn replay(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    who.require(&OPERATORS)?;
-    ok(&OrderOut::from(desk::replay(&api.world, &letter(&path)?, who.name()).await?.as_ref()))
+pub async fn replay(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    ok(&OrderOut::from(desk::replay(&api.world, &letter(&path)?, who.principal.name()).await?.as_ref()))
 }
 
 /// `DELETE /dead-letters/{id}`: its order is given up for good.
-pub async fn purge(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    who.require(&OPERATORS)?;
-    desk::purge(&api.world, &letter(&path)?, who.name()).await?;
+pub async fn purge(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    desk::purge(&api.world, &letter(&path)?, who.principal.name()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,40 +1,36 @@
 //! `/ws/driver`, `/ws/customer`, `/ws/operator`: the upgrades.
 
 use crate::domain::ids::DriverId;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::sessions::customer::CustomerSession;
 use crate::http::sessions::driver::DriverSession;
 use crate::http::sessions::operator::OperatorSession;
 use crate::limits;
-use crate::protocol::identity::Principal;
-use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use actix_web::HttpRequest;
 use actix_web::web;
 
 /// A driver's socket.
-pub async fn driver(api: web::Data<Api>, who: Principal, request: HttpRequest, payload: web::Payload) -> Answer {
-    who.require(&[Role::Driver])?;
+pub async fn driver(api: web::Data<Api>, who: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
     api.auth.check_origin(&request)?;
-    let driver_id = DriverId::parse(&who.subject).map_err(|_| Problem::new(Code::Forbidden))?;
-    let session = DriverSession::new(api.client(who), driver_id);
+    let driver_id = DriverId::parse(&who.principal.subject).map_err(|_| Problem::new(Code::Forbidden))?;
+    let session = DriverSession::new(api.client(who.principal), driver_id);
     api.upgrade(&request, payload, session, limits::DRIVER_FRAME_MAX_BYTES)
 }
 
 /// A customer's socket; a service follows orders for any customer.
-pub async fn customer(api: web::Data<Api>, who: Principal, request: HttpRequest, payload: web::Payload) -> Answer {
-    who.require(&[Role::Customer, Role::Service])?;
+pub async fn customer(api: web::Data<Api>, who: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
     api.auth.check_origin(&request)?;
-    let session = CustomerSession::new(api.client(who), None);
+    let session = CustomerSession::new(api.client(who.principal), None);
     api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES)
 }
 
 /// An operator's socket.
-pub async fn operator(api: web::Data<Api>, who: Principal, request: HttpRequest, payload: web::Payload) -> Answer {
-    who.require(&[Role::Operator, Role::Admin])?;
+pub async fn operator(api: web::Data<Api>, who: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
     api.auth.check_origin(&request)?;
-    let session = OperatorSession::new(api.client(who));
+    let session = OperatorSession::new(api.client(who.principal));
     api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES)
 }

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::domain::driver::DriverStatus;
 use crate::domain::geo::Position;
 use crate::domain::time::Millis;
-use crate::http::access;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
@@ -18,8 +18,6 @@ use crate::http::json::JsonBytes;
 use crate::limits;
 use crate::protocol::fix;
 use crate::protocol::fix::FixOut;
-use crate::protocol::identity::Principal;
-use crate::protocol::identity::Role;
 use crate::protocol::inbound::ShiftChange;
 use crate::protocol::outbound::LiveOut;
 use crate::protocol::problem::Code;
@@ -37,12 +35,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use std::time::Instant;
 
-const READERS: [Role; 3] = [Role::Operator, Role::Admin, Role::Service];
-const OPERATORS: [Role; 2] = [Role::Operator, Role::Admin];
-
 /// `POST /drivers/{id}/location`: one fix, or an array of up to 500. 202 once all that was accepted is stored.
-pub async fn report(api: web::Data<Api>, who: Principal, path: web::Path<String>, body: JsonBytes) -> Answer {
-    let driver_id = access::driver(&who, &path, &[Role::Service])?;
+pub async fn report(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: JsonBytes) -> Answer {
+    let driver_id = who.driver(&path)?;
     let (read_at, now) = (Instant::now(), clock::now());
     let text = std::str::from_utf8(&body.0).map_err(|_| Problem::new(Code::Malformed))?;
     let batched = text.trim_start().starts_with('[');
@@ -73,9 +68,9 @@ fn fix_problem(code: &str) -> Problem {
 }
 
 /// `GET /drivers/{id}/location`: the live fix.
-pub async fn location(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
+pub async fn location(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
     let started = Instant::now();
-    let driver_id = access::driver(&who, &path, &READERS)?;
+    let driver_id = who.driver(&path)?;
     let live = api.world.live.get(&driver_id).ok_or_else(|| Problem::new(Code::NotFound))?;
     let now = clock::now();
     if is_gone(&api, &live, now) {
@@ -126,8 +121,7 @@ pub struct NearbyDrivers {
 }
 
 /// `GET /drivers/nearby`: fresh drivers in a circle, nearest first.
-pub async fn nearby(api: web::Data<Api>, who: Principal, query: web::Query<NearbyQuery>) -> Answer {
-    who.require(&READERS)?;
+pub async fn nearby(api: web::Data<Api>, _who: Caller, query: web::Query<NearbyQuery>) -> Answer {
     let centre = Position::new(query.lat, query.lng).map_err(|_| {
         Problem::new(Code::OutOfRange).field("/lat", "within -90 to 90").field("/lng", "within -180 to 180")
     })?;
@@ -180,13 +174,8 @@ pub struct RoutePage {
 }
 
 /// `GET /drivers/{id}/route`: the stored track.
-pub async fn route(
-    api: web::Data<Api>,
-    who: Principal,
-    path: web::Path<String>,
-    query: web::Query<RouteQuery>,
-) -> Answer {
-    let driver_id = access::driver(&who, &path, &OPERATORS)?;
+pub async fn route(api: web::Data<Api>, who: Caller, path: web::Path<String>, query: web::Query<RouteQuery>) -> Answer {
+    let driver_id = who.driver(&path)?;
     let format = query.format.as_deref().unwrap_or("json");
     if query.simplify_m.is_some() || matches!(format, "gpx" | "csv") {
         return Err(Problem::new(Code::NotAvailable).detail("gpx, csv and simplify_m are not built yet."));
@@ -263,16 +252,11 @@ pub struct StatusAnswer {
 }
 
 /// `POST /drivers/{id}/status`: what the driver wants to be, or an operator wants them to be.
-pub async fn status(
-    api: web::Data<Api>,
-    who: Principal,
-    path: web::Path<String>,
-    body: JsonBody<ShiftChange>,
-) -> Answer {
-    let driver_id = access::driver(&who, &path, &READERS)?;
+pub async fn status(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: JsonBody<ShiftChange>) -> Answer {
+    let driver_id = who.driver(&path)?;
     let ShiftChange { status, share_location } = body.0;
-    let seen = if who.is_operator() {
-        desk::shift_by_hand(&api.world, &driver_id, status, share_location, who.name()).await?
+    let seen = if who.principal.is_operator() {
+        desk::shift_by_hand(&api.world, &driver_id, status, share_location, who.principal.name()).await?
     } else {
         desk::shift(&api.world, &driver_id, status, share_location).await?
     };

@@ -3,14 +3,13 @@
 //! A cursor is a place, not a page: reading on from it gives the same rows today and tomorrow, as long as they are kept.
 
 use crate::actors::desk::store_problem;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
 use crate::limits::FEED_MAX_PAGE;
 use crate::protocol::feed::AuditOut;
 use crate::protocol::feed::PublishedOut;
-use crate::protocol::identity::Principal;
-use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use crate::protocol::schema;
@@ -18,8 +17,6 @@ use actix_web::web;
 use serde::Deserialize;
 use serde::Serialize;
 
-const OPERATORS: [Role; 2] = [Role::Operator, Role::Admin];
-const SUBSCRIBERS: [Role; 3] = [Role::Service, Role::Operator, Role::Admin];
 /// Rows of a page that named no limit.
 const USUAL_PAGE: usize = 100;
 
@@ -63,8 +60,7 @@ pub struct PublishedAnswer {
 }
 
 /// `GET /events`: what other systems are told.
-pub async fn events(api: web::Data<Api>, who: Principal, query: web::Query<PublishedQuery>) -> Answer {
-    who.require(&SUBSCRIBERS)?;
+pub async fn events(api: web::Data<Api>, _who: Caller, query: web::Query<PublishedQuery>) -> Answer {
     let (after, limit) = (place(query.after.as_deref())?, page_size(query.limit)?);
     let found = api.world.store.feed.events_after(after, query.into_inner().geo_key, limit).await;
     let found = found.map_err(|error| store_problem(&error))?;
@@ -94,8 +90,7 @@ pub struct AuditAnswer {
 }
 
 /// `GET /audit`: what was done by hand.
-pub async fn audit(api: web::Data<Api>, who: Principal, query: web::Query<AuditQuery>) -> Answer {
-    who.require(&OPERATORS)?;
+pub async fn audit(api: web::Data<Api>, _who: Caller, query: web::Query<AuditQuery>) -> Answer {
     let (after, limit) = (place(query.after.as_deref())?, page_size(query.limit)?);
     let found = api.world.store.feed.audit_after(after, limit).await.map_err(|error| store_problem(&error))?;
     let next_cursor = found.last().map_or(after, |last| last.cursor).to_string();

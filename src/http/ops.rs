@@ -3,6 +3,8 @@
 use crate::http::api::Api;
 use crate::http::memory::resident_bytes;
 use crate::http::socket::Rails;
+use crate::store::StoreHealth;
+use crate::store::circuit::CircuitState;
 use actix_web::HttpResponse;
 use actix_web::web;
 use serde::Serialize;
@@ -42,8 +44,7 @@ pub async fn healthz() -> HttpResponse {
 /// Answer of `/readyz`.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ReadyState {
-    /// `ready`, or `degraded` while it serves but for what a dependency says; else `starting`, `draining` or
-    /// `unavailable`.
+    /// `ready`; `degraded` while it serves but something it leans on is behind; else `starting`, `draining` or `unavailable`.
     status: &'static str,
     /// What the node leans on.
     dependencies: Dependencies,
@@ -53,8 +54,18 @@ pub struct ReadyState {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Dependencies {
     store: StoreState,
+    steward: StewardState,
     cluster: ClusterState,
     memory: MemoryState,
+}
+
+/// The steward, who renews what customers may see.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct StewardState {
+    /// `ok`, or `behind` when nothing was renewed for six seconds: positions are not shown until it has caught up.
+    state: &'static str,
+    /// Whole seconds since it last renewed everything; null before its first round.
+    age_s: Option<u64>,
 }
 
 /// The store, and what an acknowledgement means there.
@@ -78,6 +89,15 @@ pub struct StoreState {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "usize")]
     queued: Option<usize>,
+    /// Whether reads are tried: `closed` when they are, `open` when the store has not answered for a while, `half_open` when
+    /// the next one is tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    reads: Option<&'static str>,
+    /// The same for writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    writes: Option<&'static str>,
     /// What is wrong, where something is.
     detail: Option<String>,
 }
@@ -100,38 +120,71 @@ pub struct MemoryState {
     detail: Option<String>,
 }
 
+/// What decides about a node's status.
+#[derive(Debug, Clone, Copy)]
+struct Signs {
+    draining: bool,
+    rebuilt: bool,
+    store_ok: bool,
+    behind: bool,
+}
+
+impl Signs {
+    /// The status, and whether the node should get traffic.
+    fn status(self) -> (&'static str, bool) {
+        match self {
+            Self { draining: true, .. } => ("draining", false),
+            Self { rebuilt: false, .. } => ("starting", false),
+            Self { store_ok: false, .. } => ("unavailable", false),
+            Self { behind: true, .. } => ("degraded", true),
+            _ => ("ready", true),
+        }
+    }
+}
+
 /// Each dependency with its state and what an acknowledgement means there.
 pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web::Data<Arc<Rails>>) -> HttpResponse {
-    let store = match api.world.store.health.health().await {
-        Ok(health) => StoreState {
-            state: if health.ok { "ok" } else { "down" },
-            kind: Some(health.kind),
-            durability: Some(health.durability),
-            lossy: Some(health.durability != "fsync"),
-            queued: Some(health.queued),
-            detail: health.detail,
-        },
-        Err(error) => StoreState { state: "down", detail: Some(error.to_string()), ..StoreState::default() },
+    let (store, is_tried) = match api.world.store.health.health().await {
+        Ok(health) => {
+            let is_tried = [health.reads, health.writes].iter().all(|circuit| *circuit == CircuitState::Closed);
+            (store_state(health), is_tried)
+        }
+        Err(error) => (StoreState { state: "down", detail: Some(error.to_string()), ..StoreState::default() }, false),
     };
-    let store_ok = store.state == "ok";
-    let draining = rails.is_draining();
-    let serves = store_ok && ready.get() && !draining;
-    let status = match (draining, ready.get(), store_ok) {
-        (true, _, _) => "draining",
-        (_, false, _) => "starting",
-        (_, _, false) => "unavailable",
-        _ if api.gate.memory.is_high() => "degraded",
-        _ => "ready",
+    let pulse = &api.world.steward;
+    let steward = StewardState {
+        state: if pulse.is_behind() { "behind" } else { "ok" },
+        age_s: pulse.age().map(|age| age.as_secs()),
     };
+    let signs = Signs {
+        draining: rails.is_draining(),
+        rebuilt: ready.get(),
+        store_ok: store.state == "ok",
+        behind: pulse.is_behind() || !is_tried || api.gate.memory.is_high(),
+    };
+    let (status, serves) = signs.status();
     let complaint = api.gate.memory.complaint();
     let memory = MemoryState { state: if complaint.is_some() { "high" } else { "ok" }, detail: complaint };
     let cluster = ClusterState { state: "local", detail: "one node, everything in process" };
-    let body = ReadyState { status, dependencies: Dependencies { store, cluster, memory } };
+    let body = ReadyState { status, dependencies: Dependencies { store, steward, cluster, memory } };
     let mut response = if serves { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     if !serves {
         response.insert_header(("Retry-After", "1"));
     }
     response.json(body)
+}
+
+fn store_state(health: StoreHealth) -> StoreState {
+    StoreState {
+        state: if health.ok { "ok" } else { "down" },
+        kind: Some(health.kind),
+        durability: Some(health.durability),
+        lossy: Some(health.durability != "fsync"),
+        queued: Some(health.queued),
+        reads: Some(health.reads.as_str()),
+        writes: Some(health.writes.as_str()),
+        detail: health.detail,
+    }
 }
 
 /// Prometheus exposition. Gauges that are counted elsewhere are read now.
@@ -144,7 +197,11 @@ pub async fn metrics(api: web::Data<Api>, rails: web::Data<Arc<Rails>>) -> HttpR
     world.metrics.orders_active.set(gauge(orders));
     if let Ok(health) = world.store.health.health().await {
         world.metrics.store_queue_depth.set(gauge(health.queued));
+        let is_open = |circuit: CircuitState| circuit != CircuitState::Closed;
+        world.metrics.store_looks(health.restarts, is_open(health.reads), is_open(health.writes));
     }
+    let age_s = world.steward.age().map_or(0, |age| age.as_secs());
+    world.metrics.steward_age.set(i64::try_from(age_s).unwrap_or(i64::MAX));
     if let Some(resident_bytes) = resident_bytes() {
         world.metrics.resident_bytes.set(i64::try_from(resident_bytes).unwrap_or(i64::MAX));
     }
@@ -157,4 +214,23 @@ pub async fn metrics(api: web::Data<Api>, rails: web::Data<Arc<Rails>>) -> HttpR
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(world.metrics.encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_behind_still_serves_and_says_so() {
+        let well = Signs { draining: false, rebuilt: true, store_ok: true, behind: false };
+        for (signs, expected) in [
+            (well, ("ready", true)),
+            (Signs { behind: true, ..well }, ("degraded", true)),
+            (Signs { behind: true, store_ok: false, ..well }, ("unavailable", false)),
+            (Signs { rebuilt: false, store_ok: false, ..well }, ("starting", false)),
+            (Signs { draining: true, behind: true, ..well }, ("draining", false)),
+        ] {
+            assert_eq!(signs.status(), expected, "{signs:?}");
+        }
+    }
 }

@@ -9,10 +9,10 @@ use crate::domain::ids::MerchantId;
 use crate::domain::ids::OfferId;
 use crate::domain::ids::OrderId;
 use crate::domain::order::By;
-use crate::domain::order::Order;
 use crate::domain::order::Status;
 use crate::domain::order::Step;
 use crate::http::access;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
@@ -33,16 +33,9 @@ use actix_web::web;
 use serde::Deserialize;
 use serde::Serialize;
 
-const OPERATORS: [Role; 2] = [Role::Operator, Role::Admin];
-/// The order, if this principal may see it.
-pub async fn own_order(api: &Api, who: &Principal, order_id: OrderId) -> Result<Order, Problem> {
-    let found = api.world.store.orders.order_fetch(order_id).await.map_err(|error| store_problem(&error))?;
-    found.filter(|order| access::sees_order(who, order)).ok_or_else(|| Problem::new(Code::NotFound))
-}
-
 /// `GET /orders/{id}`.
-pub async fn get(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    let order = own_order(&api, &who, access::order_id(&path)?).await?;
+pub async fn get(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    let order = who.order(&api, &path).await?;
     ok(&OrderOut::from(&order))
 }
 
@@ -68,7 +61,8 @@ pub struct OrdersAnswer {
 }
 
 /// `GET /orders`: own orders; everybody's for operators and services.
-pub async fn list(api: web::Data<Api>, who: Principal, query: web::Query<ListQuery>) -> Answer {
+pub async fn list(api: web::Data<Api>, who: Caller, query: web::Query<ListQuery>) -> Answer {
+    let who = who.principal;
     let nobody = |_| Problem::new(Code::Forbidden);
     let of = match who.role {
         Role::Customer => OrdersOf::Customer(CustomerId::parse(&who.subject).map_err(nobody)?),
@@ -105,11 +99,11 @@ pub struct EventsAnswer {
 /// `GET /orders/{id}/events`.
 pub async fn events(
     api: web::Data<Api>,
-    who: Principal,
+    who: Caller,
     path: web::Path<String>,
     query: web::Query<EventsQuery>,
 ) -> Answer {
-    let order = own_order(&api, &who, access::order_id(&path)?).await?;
+    let order = who.order(&api, &path).await?;
     let found = api.world.store.orders.order_events(order.order_id, query.after.unwrap_or(0)).await;
     let events = found.map_err(|error| store_problem(&error))?;
     ok(&EventsAnswer { events: events.iter().map(EventOut::from).collect() })
@@ -129,23 +123,17 @@ fn reason(body: Option<JsonBody<Why>>) -> Option<String> {
 }
 
 /// `POST /orders/{id}/cancel`.
-pub async fn cancel(
-    api: web::Data<Api>,
-    who: Principal,
-    path: web::Path<String>,
-    body: Option<JsonBody<Why>>,
-) -> Answer {
-    let by = access::canceller(&who)?;
-    let order = own_order(&api, &who, access::order_id(&path)?).await?;
+pub async fn cancel(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: Option<JsonBody<Why>>) -> Answer {
+    let by = access::canceller(&who.principal)?;
+    let order = who.order(&api, &path).await?;
     let mut request = Request::new(order.order_id, Step::Cancel, by);
     request.reason = reason(body);
     ok(&OrderOut::from(desk::take_step(&api.world, request).await?.as_ref()))
 }
 
 /// `POST /orders/{id}/ready`: the goods wait for the driver.
-pub async fn ready(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    who.require(&[Role::Merchant, Role::Service, Role::Operator, Role::Admin])?;
-    let order = own_order(&api, &who, access::order_id(&path)?).await?;
+pub async fn ready(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    let order = who.order(&api, &path).await?;
     let request = Request::new(order.order_id, Step::Ready, By::Merchant);
     ok(&OrderOut::from(desk::take_step(&api.world, request).await?.as_ref()))
 }
@@ -165,9 +153,8 @@ pub struct StepBody {
 }
 
 /// `POST /orders/{id}/status`: the order's driver took a step.
-pub async fn status(api: web::Data<Api>, who: Principal, path: web::Path<String>, body: JsonBody<StepBody>) -> Answer {
-    who.require(&[Role::Driver, Role::Service])?;
-    let order = own_order(&api, &who, access::order_id(&path)?).await?;
+pub async fn status(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: JsonBody<StepBody>) -> Answer {
+    let order = who.order(&api, &path).await?;
     let driver_id = order
         .driver_id
         .clone()
@@ -186,40 +173,32 @@ pub struct AssignBody {
 }
 
 /// `POST /orders/{id}/assign`: an operator gives the order to a driver at once.
-pub async fn assign(
-    api: web::Data<Api>,
-    who: Principal,
-    path: web::Path<String>,
-    body: JsonBody<AssignBody>,
-) -> Answer {
-    who.require(&OPERATORS)?;
-    let order_id = access::order_id(&path)?;
-    ok(&OrderOut::from(desk::assign(&api.world, order_id, body.0.driver_id, who.name()).await?.as_ref()))
+pub async fn assign(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: JsonBody<AssignBody>) -> Answer {
+    let order_id = who.order(&api, &path).await?.order_id;
+    ok(&OrderOut::from(desk::assign(&api.world, order_id, body.0.driver_id, who.principal.name()).await?.as_ref()))
 }
 
 /// `POST /orders/{id}/unassign`: an operator takes the driver off.
-pub async fn unassign(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    who.require(&OPERATORS)?;
-    let order_id = access::order_id(&path)?;
-    ok(&OrderOut::from(desk::unassign(&api.world, order_id, who.name()).await?.as_ref()))
+pub async fn unassign(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    let order_id = who.order(&api, &path).await?.order_id;
+    ok(&OrderOut::from(desk::unassign(&api.world, order_id, who.principal.name()).await?.as_ref()))
 }
 
 /// `POST /orders/{id}/offers/{offer_id}/accept`.
-pub async fn accept(api: web::Data<Api>, who: Principal, path: web::Path<(String, String)>) -> Answer {
-    let (driver_id, offer_id, order_id) = offered(&api, &who, &path).await?;
+pub async fn accept(api: web::Data<Api>, who: Caller, path: web::Path<(String, String)>) -> Answer {
+    let (driver_id, offer_id, order_id) = offered(&api, &who.principal, &path).await?;
     ok(&OrderOut::from(desk::accept(&api.world, &driver_id, &offer_id, Some(&order_id)).await?.as_ref()))
 }
 
 /// `POST /orders/{id}/offers/{offer_id}/decline`.
-pub async fn decline(api: web::Data<Api>, who: Principal, path: web::Path<(String, String)>) -> Answer {
-    let (driver_id, offer_id, order_id) = offered(&api, &who, &path).await?;
+pub async fn decline(api: web::Data<Api>, who: Caller, path: web::Path<(String, String)>) -> Answer {
+    let (driver_id, offer_id, order_id) = offered(&api, &who.principal, &path).await?;
     desk::decline(&api.world, &driver_id, &offer_id, Some(&order_id)).await?;
     ok(&OfferDeclined { offer_id, outcome: "declined" })
 }
 
 /// The driver in whose name an offer is answered: themselves, or for a service the one it was made to.
 async fn offered(api: &Api, who: &Principal, path: &(String, String)) -> Result<(DriverId, OfferId, OrderId), Problem> {
-    who.require(&[Role::Driver, Role::Service])?;
     let order_id = access::order_id(&path.0)?;
     let offer_id = OfferId::parse(&path.1).map_err(|_| Problem::new(Code::NotFound))?;
     if who.role == Role::Driver {

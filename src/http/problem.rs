@@ -14,6 +14,7 @@ use actix_web::error::QueryPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web;
+use std::rc::Rc;
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
@@ -73,11 +74,14 @@ pub async fn no_such_route(request: HttpRequest) -> Problem {
 
 /// A resource's `default_service` that names the methods it has in `Allow`, as RFC 9110 asks of a 405.
 #[must_use]
-pub fn method_not_allowed(allow: &'static str) -> actix_web::Route {
-    web::to(move || async move {
+pub fn method_not_allowed(allow: impl Into<String>) -> actix_web::Route {
+    let allow: Rc<str> = allow.into().into();
+    web::to(move || {
         let mut response = Problem::new(Code::MethodNotAllowed).error_response();
-        response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allow));
-        response
+        if let Ok(methods) = header::HeaderValue::from_str(&allow) {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+        std::future::ready(response)
     })
 }
 

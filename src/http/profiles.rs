@@ -7,7 +7,7 @@ use crate::clock;
 use crate::domain::driver::DriverStatus;
 use crate::domain::fleet::Profile;
 use crate::domain::ids::DriverId;
-use crate::http::access;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
@@ -17,30 +17,25 @@ use crate::limits::DRIVER_CAPACITY_MAX;
 use crate::protocol::driver::DriverOut;
 use crate::protocol::driver::OpenOfferOut;
 use crate::protocol::driver::ProfileIn;
-use crate::protocol::identity::Principal;
-use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use crate::store::DriverState;
 use actix_web::web;
 use serde::Serialize;
 
-const IN_CHARGE: [Role; 3] = [Role::Service, Role::Operator, Role::Admin];
-
 /// `PUT /drivers/{id}`: sets the whole profile anew, of a driver known or new.
-pub async fn put(api: web::Data<Api>, who: Principal, path: web::Path<String>, body: JsonBody<ProfileIn>) -> Answer {
-    who.require(&IN_CHARGE)?;
-    let driver_id = access::driver(&who, &path, &IN_CHARGE)?;
+pub async fn put(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: JsonBody<ProfileIn>) -> Answer {
+    let driver_id = who.driver(&path)?;
     let share_location = body.0.share_location;
     let profile = check(body.0)?;
-    let wanted = Profiled { driver_id: driver_id.clone(), profile, share_location, actor: who.name() };
+    let wanted = Profiled { driver_id: driver_id.clone(), profile, share_location, actor: who.principal.name() };
     desk::save_profile(&api.world, wanted).await?;
     shown(&api, driver_id).await
 }
 
 /// `GET /drivers/{id}`.
-pub async fn get(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    let driver_id = access::driver(&who, &path, &IN_CHARGE)?;
+pub async fn get(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    let driver_id = who.driver(&path)?;
     shown(&api, driver_id).await
 }
 
@@ -75,8 +70,8 @@ pub struct OffersAnswer {
 }
 
 /// `GET /drivers/{id}/offers`: the open ones.
-pub async fn offers(api: web::Data<Api>, who: Principal, path: web::Path<String>) -> Answer {
-    let driver_id = access::driver(&who, &path, &IN_CHARGE)?;
+pub async fn offers(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    let driver_id = who.driver(&path)?;
     let Some(offer) = load(&api, driver_id).await?.offer else { return ok(&OffersAnswer { offers: Vec::new() }) };
     let orders = api.world.store.orders.orders_fetch(offer.order_ids.clone()).await;
     let orders = orders.map_err(|error| store_problem(&error))?;

@@ -3,19 +3,16 @@
 use crate::clock;
 use crate::domain::eta;
 use crate::domain::order::Order;
-use crate::http::access;
+use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
-use crate::http::orders::own_order;
 use crate::http::sessions::customer::CustomerSession;
 use crate::limits;
-use crate::protocol::identity::Principal;
 use crate::protocol::outbound::LiveOut;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use actix_web::HttpRequest;
-use actix_web::http::header;
 use actix_web::web;
 use serde::Serialize;
 
@@ -28,25 +25,24 @@ pub struct DriverLocation {
     live: LiveOut,
 }
 
-/// Plain: the live fix. With `Upgrade: websocket`: a customer socket that follows the order already.
-pub async fn driver_location(
+/// Plain: the live fix.
+pub async fn driver_location(api: web::Data<Api>, who: Caller, path: web::Path<String>) -> Answer {
+    let order = who.order(&api, &path).await?;
+    ok(&visible(&api, &order).await?)
+}
+
+/// With `Upgrade: websocket`: a customer socket that follows the order already.
+pub async fn follow(
     api: web::Data<Api>,
-    who: Principal,
+    who: Caller,
     path: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Answer {
-    let order_id = access::order_id(&path)?;
-    let order = own_order(&api, &who, order_id).await?;
-    if !access::follows_order(&who, &order) {
-        return Err(Problem::new(Code::Forbidden).detail("For the order's customer and operators."));
-    }
-    if request.headers().contains_key(header::UPGRADE) {
-        api.auth.check_origin(&request)?;
-        let session = CustomerSession::new(api.client(who), Some(order.order_id));
-        return api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES);
-    }
-    ok(&visible(&api, &order).await?)
+    let order = who.order(&api, &path).await?;
+    api.auth.check_origin(&request)?;
+    let session = CustomerSession::new(api.client(who.principal), Some(order.order_id));
+    api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES)
 }
 
 async fn visible(api: &Api, order: &Order) -> Result<DriverLocation, Problem> {

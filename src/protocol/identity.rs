@@ -1,7 +1,6 @@
 //! Who is speaking: what a verified token says, as the rest of the program sees it. `http::auth` makes these.
 
-use super::problem::Code;
-use super::problem::Problem;
+use crate::domain::revocation::Marks;
 use crate::domain::time::Millis;
 use serde::Deserialize;
 use serde::Serialize;
@@ -76,8 +75,10 @@ pub struct Principal {
     pub subject: String,
     /// The token's `role`, which its issuer was allowed to grant.
     pub role: Role,
-    /// The token's `exp`. Sockets close with 4401 once it has passed by more than the leeway.
+    /// The token's `exp`. Sockets close with 4401 at this moment; a request is heard for the leeway of ten seconds longer.
     pub expires_at: Millis,
+    /// The token's `iat`; none where it does not say.
+    pub issued_at: Option<Millis>,
     /// The token's `jti`, by which it can be revoked.
     pub jti: Option<String>,
     /// The configured issuer whose key signed the token; none for the bare secret or JWKS file.
@@ -89,9 +90,10 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Refuses with `forbidden` unless the role is one of these.
-    pub fn require(&self, roles: &[Role]) -> Result<(), Problem> {
-        if roles.contains(&self.role) { Ok(()) } else { Err(Problem::new(Code::Forbidden)) }
+    /// What of the token decides whether it was revoked.
+    #[must_use]
+    pub fn marks(&self) -> Marks<'_> {
+        Marks { subject: &self.subject, jti: self.jti.as_deref(), issued_at: self.issued_at }
     }
 
     /// Operator or admin.
@@ -119,15 +121,8 @@ mod tests {
     use super::*;
 
     fn principal(role: Role) -> Principal {
-        let (jti, issuer, tier, merchant_claim) = (None, None, None, None);
-        Principal { subject: "m-1".into(), role, expires_at: Millis(1), jti, issuer, tier, merchant_claim }
-    }
-
-    #[test]
-    fn a_role_outside_the_list_is_forbidden() {
-        assert!(principal(Role::Driver).require(&[Role::Driver, Role::Service]).is_ok());
-        let refused = principal(Role::Customer).require(&[Role::Driver, Role::Service]).unwrap_err();
-        assert_eq!(refused.code, Code::Forbidden);
+        let (issued_at, jti, issuer, tier, merchant_claim) = (None, None, None, None, None);
+        Principal { subject: "m-1".into(), role, expires_at: Millis(1), issued_at, jti, issuer, tier, merchant_claim }
     }
 
     #[test]

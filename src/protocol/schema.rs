@@ -75,7 +75,7 @@ schemas! {
     /// Where dead letters lie.
     Queue = words(["orders", "fixes"]);
     /// What is done by hand.
-    AuditAct = words(["assign", "unassign", "reassign", "cancel", "profile", "driver_status", "replay", "purge"]);
+    AuditAct = words(["assign", "unassign", "reassign", "cancel", "profile", "driver_status", "replay", "purge", "revoke"]);
     /// How an offer ended.
     OfferOutcome = words(["accepted", "declined", "expired", "withdrawn"]);
     /// What an operator is alerted to.

@@ -25,9 +25,16 @@ use crate::domain::time::Millis;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
+pub mod circuit;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod revocations;
 pub mod sqlite;
+
+pub use revocations::FeedRevocation;
+pub use revocations::RevocationStore;
+
+use circuit::CircuitState;
 
 /// What a store call comes to.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -52,6 +59,12 @@ pub enum StoreError {
     /// The writer's queue is full; try again in a moment.
     #[error("the store is busy")]
     Busy,
+    /// The store has not answered for a while, so nothing was tried.
+    #[error("the store does not answer; it is asked again in {retry_after_s} s")]
+    Away {
+        /// Whole seconds until it is worth another try.
+        retry_after_s: u32,
+    },
 }
 
 /// What a compare-and-set found instead of what was expected.
@@ -339,6 +352,12 @@ pub struct StoreHealth {
     pub durability: &'static str,
     /// Jobs waiting for the writer.
     pub queued: usize,
+    /// Whether reads are tried.
+    pub reads: CircuitState,
+    /// Whether writes are tried.
+    pub writes: CircuitState,
+    /// How often one of its threads had to begin again since the start.
+    pub restarts: u64,
     /// What is wrong, where something is.
     pub detail: Option<String>,
 }
@@ -362,6 +381,8 @@ pub struct Store {
     pub feed: Arc<dyn FeedStore>,
     /// Fixes.
     pub fixes: Arc<dyn FixStore>,
+    /// Tokens that are void before their time.
+    pub revocations: Arc<dyn RevocationStore>,
     /// Health and closing.
     pub health: Arc<dyn HealthStore>,
 }

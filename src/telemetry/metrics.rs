@@ -66,6 +66,12 @@ pub struct Instruments {
     pub socket_addresses: Gauge,
     /// Sockets of the client address that has most.
     pub sockets_of_one_address: Gauge,
+    store_circuit: ByLabel<Gauge>,
+    /// Rounds of the steward that panicked or did not end.
+    pub steward_restarts: Counter,
+    /// Seconds since the steward last renewed everything.
+    pub steward_age: Gauge,
+    store_restarts: Counter,
     /// From a fix read off the wire to the fix handled by its cell.
     pub fix_handling: Histogram,
     /// From a fix read off the wire to the frame written to a viewer.
@@ -123,6 +129,17 @@ impl Instruments {
     /// Counts somebody with a right to a socket who was not let in.
     pub fn upgrade_refused(&self, why: UpgradeRefusal) {
         count(&self.upgrades_refused, why as usize);
+    }
+
+    /// Says how the store's threads and circuits are doing: how many restarts there were in all, and whether reads and writes are
+    /// tried.
+    pub fn store_looks(&self, restarts: u64, reads_open: bool, writes_open: bool) {
+        self.store_restarts.inc_by(restarts.saturating_sub(self.store_restarts.get()));
+        for (index, is_open) in [reads_open, writes_open].into_iter().enumerate() {
+            if let Some(gauge) = self.store_circuit.at(index) {
+                gauge.set(i64::from(is_open));
+            }
+        }
     }
 
     /// Counts a session of this role as open.
@@ -189,6 +206,10 @@ impl Metrics {
             resident_bytes: Gauge::default(),
             socket_addresses: Gauge::default(),
             sockets_of_one_address: Gauge::default(),
+            store_circuit: ByLabel::new("calls", ["reads", "writes"]),
+            steward_restarts: Counter::default(),
+            steward_age: Gauge::default(),
+            store_restarts: Counter::default(),
             fix_handling: Histogram::new(FINE_US),
             fix_push: Histogram::new(FINE_US),
             store_commit: Histogram::new(FINE_US),
@@ -263,6 +284,10 @@ fn register(instruments: &Instruments) -> Registry {
     add(to, "cells", "Cells with an actor", &i.cells);
     add(to, "orders_active", "Orders that have not ended", &i.orders_active);
     add(to, "store_queue_depth", "Jobs waiting for the writer of the store", &i.store_queue_depth);
+    add(to, "store_circuit_open", "1 while the store is not asked because it does not answer", &i.store_circuit);
+    add(to, "store_thread_restarts", "Threads of the store that panicked and began again", &i.store_restarts);
+    add(to, "steward_restarts", "Rounds of the steward that panicked or did not end", &i.steward_restarts);
+    add(to, "steward_age_seconds", "Time since the steward last renewed everything", &i.steward_age);
     add(to, "fix_handling_seconds", "From a fix read off the wire to the fix handled by its cell", &i.fix_handling);
     add(to, "fix_push_seconds", "From a fix read off the wire to the frame written to a viewer", &i.fix_push);
     add(to, "store_commit_seconds", "One group commit", &i.store_commit);

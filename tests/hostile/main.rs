@@ -4,6 +4,9 @@
 //! anywhere, frames mutated at random, deliveries held against the store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-#[allow(dead_code)]
+mod matrix;
+mod room;
+
+#[allow(dead_code, unused_imports)]
 #[path = "../stories/support/mod.rs"]
 mod support;

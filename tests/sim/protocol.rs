@@ -156,7 +156,9 @@ impl From<&StoreError> for Problem {
                 Conflict::OfferClosed => Self::OfferClosed,
             },
             StoreError::NotFound => Self::NotFound,
-            StoreError::Busy | StoreError::Aborted(_) | StoreError::MaybeApplied(_) => Self::Unavailable,
+            StoreError::Busy | StoreError::Away { .. } | StoreError::Aborted(_) | StoreError::MaybeApplied(_) => {
+                Self::Unavailable
+            }
         }
     }
 }

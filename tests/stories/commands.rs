@@ -51,7 +51,7 @@ async fn development_mode_stays_on_this_machine() {
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["demo"],
         &["serve"],
@@ -61,6 +61,7 @@ async fn every_command_explains_itself() {
         &["check-config"],
         &["print-config"],
         &["dead-letters"],
+        &["revoke"],
         &["evaluate"],
         &["evaluate", "mdrp"],
     ];

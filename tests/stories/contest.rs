@@ -7,6 +7,7 @@ use crate::support::Caller;
 use crate::support::Customer;
 use crate::support::Driver;
 use crate::support::Server;
+use crate::support::UNHURRIED;
 use crate::support::order_body;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -69,6 +70,7 @@ impl Arena {
 async fn of_everybody_who_wants_an_order_or_a_driver_one_wins() {
     let wanted = std::env::var("BEELINE_CONTEST").ok().and_then(|text| text.parse().ok()).unwrap_or(USUAL);
     let settings = [("BEELINE_OFFER_TIMEOUT", "1s"), ("BEELINE_STALE", "0s"), ("BEELINE_GONE", "0s")];
+    let settings: Vec<_> = settings.into_iter().chain(UNHURRIED).collect();
     let mut server = Server::with(&settings).await;
     let arena = Arena { wanted, ..Arena::default() };
     let mut people = Vec::new();

@@ -128,6 +128,12 @@ async fn feeds(check: &mut Checker) {
     check.call(&service, "publishedEvents", &["?after=x"], NONE).await.problem(422, "invalid");
     let trail = check.call(&operator, "audit", &["?limit=10"], NONE).await.expect(200).body;
     assert_eq!(trail["audit"].as_array().map(Vec::len), Some(2));
+    let admin = server.caller("admin", "root");
+    check.call(&admin, "revoke", &[], json!({ "subject": "c-9", "reason": "lost" })).await.expect(201);
+    check.call(&admin, "revoke", &[], json!({ "jti": "j-9" })).await.expect(201);
+    check.call(&admin, "revoke", &[], json!({})).await.problem(422, "invalid");
+    check.call(&operator, "revoke", &[], json!({ "jti": "j-9" })).await.problem(403, "forbidden");
+    check.call(&operator, "audit", &["?limit=10"], NONE).await.expect(200);
     check.call(&service, "audit", &[], NONE).await.problem(403, "forbidden");
     check_frames(check, "operator", &desk);
     assert!(check.spoken.contains("alert"));

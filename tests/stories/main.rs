@@ -28,5 +28,7 @@ mod privacy;
 mod problems;
 mod profiles;
 mod rate;
+mod rates;
+mod revocations;
 mod silence;
 mod support;

@@ -21,7 +21,7 @@ async fn calls_that_are_not_built_say_so() {
         ("customer", Method::GET, "/restaurants/r-1"),
         ("customer", Method::GET, "/search/restaurants?q=soup"),
         ("customer", Method::POST, "/auth/login"),
-        ("admin", Method::POST, "/admin/revocations"),
+        ("admin", Method::POST, "/admin/settings"),
         ("operator", Method::GET, "/analytics/orders"),
         ("service", Method::POST, "/osmand"),
         ("service", Method::POST, "/owntracks"),

@@ -50,8 +50,13 @@ async fn an_order_of_somebody_else_does_not_exist() {
     let outsiders = [("customer", "other"), ("driver", "other"), ("merchant", "other")];
     for (role, subject) in outsiders {
         let caller = server.caller(role, subject);
-        for call in ["", "/events", "/events?after=0", "/driver-location"] {
+        for call in ["", "/events", "/events?after=0"] {
             same_as_absent(&caller, role, &order_id, call, &no_body).await;
+        }
+        let location = format!("/orders/{order_id}/driver-location");
+        match role {
+            "customer" => same_as_absent(&caller, role, &order_id, "/driver-location", &no_body).await,
+            _ => drop(caller.get(&location).await.problem(403, "forbidden")),
         }
         let listed = caller.get("/orders").await.expect(200);
         assert_eq!(listed.body["orders"], json!([]), "{role}");

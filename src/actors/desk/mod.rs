@@ -7,6 +7,7 @@ mod measure;
 mod offers;
 mod place;
 mod profile;
+mod revoke;
 mod run;
 mod shift;
 mod steps;
@@ -24,6 +25,8 @@ pub use place::place;
 pub use place::settle_payment;
 pub use profile::Profiled;
 pub use profile::save_profile;
+pub use revoke::Revoking;
+pub use revoke::revoke;
 pub use shift::shift;
 pub use shift::shift_by_hand;
 pub use steps::Request;
@@ -66,6 +69,8 @@ pub fn store_problem(error: &StoreError) -> Problem {
         }),
         StoreError::NotFound => Problem::new(Code::NotFound),
         StoreError::Busy => Problem::new(Code::Busy),
+        // Not logged: the calls that found no answer were.
+        StoreError::Away { retry_after_s } => Problem::new(Code::Unavailable).retry_after(*retry_after_s),
         StoreError::Aborted(_) | StoreError::MaybeApplied(_) => {
             tracing::error!(%error, "store call failed");
             Problem::new(Code::Unavailable)

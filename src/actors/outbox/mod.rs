@@ -171,6 +171,16 @@ impl Outbox {
         self.push(|pending| pending.close(code, reason.into()))
     }
 
+    /// Ends the session at once: what is here is dropped, for whoever reads it may see no more. As for [`Outbox::close`], the
+    /// first end counts; an end that is still due gives way to this one.
+    pub fn cut(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) -> bool {
+        if self.dead.load(Ordering::Acquire) {
+            return false;
+        }
+        let cut = self.pending.lock().cut(code, reason.into());
+        self.ring() && cut
+    }
+
     /// Names the session to wake. Called once, by the session as it starts; it must drain right after, since what was
     /// pushed before had nobody to wake.
     pub fn attach(&self, session: Recipient<Wake>) {

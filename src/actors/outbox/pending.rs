@@ -84,6 +84,16 @@ impl Pending {
         true
     }
 
+    /// Answers `false` when the session has been told of an end already.
+    pub(super) fn cut(&mut self, code: CloseCode, reason: Cow<'static, str>) -> bool {
+        if matches!(self.close, Closing::Told(_)) {
+            return false;
+        }
+        let was_open = !self.is_closed();
+        *self = Pending::default();
+        self.close(code, reason) && was_open
+    }
+
     /// Nobody reads: what waits is worth less than the memory, and the client resumes from what it has.
     /// Answers `false`: what came was not taken in.
     fn overflow(&mut self, reason: &'static str) -> bool {

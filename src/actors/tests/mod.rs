@@ -5,6 +5,7 @@ mod crossing;
 mod deaths;
 mod offers;
 mod recording;
+mod stewarding;
 mod watching;
 
 use crate::actors::cell::Cell;
@@ -149,8 +150,18 @@ impl Stage {
         Self::at(tuning, Arc::new(tempfile::tempdir().unwrap()))
     }
 
+    /// One over a store in which something was replaced.
+    fn changed(change: impl FnOnce(&mut Store)) -> Self {
+        Self::over(tuning(), Arc::new(tempfile::tempdir().unwrap()), change)
+    }
+
     fn at(tuning: Tuning, folder: Arc<TempDir>) -> Self {
+        Self::over(tuning, folder, |_| {})
+    }
+
+    fn over(tuning: Tuning, folder: Arc<TempDir>, change: impl FnOnce(&mut Store)) -> Self {
         let mut store = SqliteStore::open(&folder.path().join("beeline.db"), Ack::Fast, |_, _| {}).unwrap();
+        change(&mut store);
         let mood = watch::Sender::new(Mood::Fine);
         store.fixes = Arc::new(MoodyFixes { inner: store.fixes.clone(), mood: mood.clone() });
         let arbiters = vec![Arbiter::new(), Arbiter::new()];

@@ -84,7 +84,7 @@ pub struct AuditEntry {
     pub at: Millis,
     /// Whose token, `role:subject`.
     pub actor: String,
-    /// What: `assign`, `unassign`, `reassign`, `cancel`, `profile`, `driver_status`, `replay`, `purge`.
+    /// What: `assign`, `unassign`, `reassign`, `cancel`, `profile`, `driver_status`, `replay`, `purge`, `revoke`.
     pub act: String,
     /// The order it was done to.
     pub order_id: Option<OrderId>,

@@ -5,6 +5,7 @@
 use super::verifier::Refusal;
 use crate::domain::ids::DriverId;
 use crate::domain::time::Millis;
+use crate::limits::JTI_MAX_BYTES;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -16,9 +17,6 @@ pub(super) const LEEWAY_MS: i64 = 10_000;
 pub(super) const LIFETIME_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Last second of the year 9999, beyond which a time is nonsense.
 const LATEST_S: f64 = 253_402_300_799.0;
-/// Bytes of a `jti`.
-const JTI_MAX_BYTES: usize = 256;
-
 /// The JOSE header. `jku`, `x5u` and `jwk` would let a token name its own key; `crit` asks for what is not understood.
 #[derive(Debug, Deserialize)]
 pub(super) struct Head {
@@ -75,9 +73,16 @@ impl Audience {
     }
 }
 
+/// The times of a token that others need to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) expires_at: Millis,
+    pub(super) issued_at: Option<Millis>,
+}
+
 impl Claims {
-    /// Checks everything but issuer and role; gives the moment of expiry.
-    pub(super) fn check(&self, now: Millis) -> Result<Millis, Refusal> {
+    /// Checks everything but issuer and role.
+    pub(super) fn check(&self, now: Millis) -> Result<Times, Refusal> {
         if !self.aud.is_ours() {
             return Err(Refusal::Audience);
         }
@@ -97,7 +102,7 @@ impl Claims {
         if issued_at.is_some_and(|issued_at| expires_at.since(issued_at) > LIFETIME_MAX_MS) {
             return Err(Refusal::Lifetime);
         }
-        Ok(expires_at)
+        Ok(Times { expires_at, issued_at })
     }
 
     /// Subject, tier and merchant become ids, so they must be ids.

@@ -8,14 +8,10 @@ use crate::clock;
 use crate::protocol::identity::Principal;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
-use actix_web::FromRequest;
 use actix_web::HttpMessage;
 use actix_web::HttpRequest;
-use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web;
-use std::future::Ready;
-use std::future::ready;
 
 /// What extractors and upgrade handlers need: put it into the application as `web::Data<Auth>`.
 #[derive(Debug, Clone)]
@@ -24,15 +20,6 @@ pub struct Auth {
     pub verifier: Verifier,
     /// Web origins that may open sockets beside the server's own.
     pub origins: Vec<String>,
-}
-
-impl FromRequest for Principal {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(principal_of(request))
-    }
 }
 
 /// The verified caller of this request; remembered, so that asking again costs nothing.

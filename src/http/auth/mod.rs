@@ -1,7 +1,7 @@
 //! Who is calling: JWTs verified, upgrades checked, principals handed to handlers.
 //!
 //! - [`Verifier`] believes or refuses a token; it holds all keys in memory and asks nobody.
-//! - [`Principal`] as a handler's argument is the verified caller of this request.
+//! - [`principal_of`] is the verified caller of a request; handlers get theirs as `access::Caller`, with what they may do.
 //! - [`Auth`] is the application data that the extractor and the upgrade handlers need.
 //! - [`Signer`] makes tokens for `beeline token` and `--dev`.
 //!
@@ -22,7 +22,6 @@ pub use extract::token_in_query;
 pub use origin::is_loopback_host;
 pub use signer::Grant;
 pub use signer::Signer;
-pub use verifier::TOKEN_LEEWAY_MS;
 pub use verifier::Verifier;
 
 #[cfg(test)]

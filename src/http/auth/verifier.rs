@@ -4,10 +4,11 @@
 
 use super::claims::Claims;
 use super::claims::Head;
-use super::claims::LEEWAY_MS;
+use super::claims::Times;
 use super::keys::Ring;
 use super::keys::hs256;
 use super::keys::read_jwks;
+use crate::actors::revocations::Revocations;
 use crate::config::ConfigProblem;
 use crate::config::Identity;
 use crate::domain::time::Millis;
@@ -23,15 +24,15 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 
-/// How long after its `exp` a token is still believed, in milliseconds: sockets end at `expires_at` plus this.
-pub const TOKEN_LEEWAY_MS: i64 = LEEWAY_MS;
 /// Bytes of a token.
 const TOKEN_MAX_BYTES: usize = 16 * 1024;
 
-/// Verifies tokens with the keys of the settings. Cheap to clone; verifying takes no lock and does no I/O.
+/// Verifies tokens with the keys of the settings. Cheap to clone; verifying does no I/O, and takes one lock that is shared
+/// with whoever else verifies: that of the revocations.
 #[derive(Clone)]
 pub struct Verifier {
     rings: Arc<[Ring]>,
+    revocations: Arc<Revocations>,
     metrics: Metrics,
 }
 
@@ -55,7 +56,14 @@ impl Verifier {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(Self { rings: rings.into(), metrics }) } else { Err(problems) }
+        let revocations = Arc::default();
+        if problems.is_empty() { Ok(Self { rings: rings.into(), revocations, metrics }) } else { Err(problems) }
+    }
+
+    /// The same, asking these revocations about every token.
+    #[must_use]
+    pub fn heeding(self, revocations: Arc<Revocations>) -> Self {
+        Self { revocations, ..self }
     }
 
     /// The principal of a token that is to be believed.
@@ -89,17 +97,19 @@ impl Verifier {
         if !genuine.unwrap_or(false) {
             return Err(Refusal::Signature);
         }
-        let expires_at = claims.check(now)?;
+        let Times { expires_at, issued_at } = claims.check(now)?;
         let role = claims.role.parse().ok().filter(|role| ring.roles.contains(role)).ok_or(Refusal::Role)?;
-        Ok(Principal {
+        let principal = Principal {
             subject: claims.sub,
             role,
             expires_at,
+            issued_at,
             jti: claims.jti,
             issuer: ring.issuer.clone(),
             tier: claims.tier,
             merchant_claim: claims.merchant_id,
-        })
+        };
+        if self.revocations.void(principal.marks()) { Err(Refusal::Revoked) } else { Ok(principal) }
     }
 
     /// The keys that may speak for this `iss`. Where issuers are configured, a name that is none of theirs is refused.
@@ -133,6 +143,7 @@ pub(super) enum Refusal {
     NotYet,
     Lifetime,
     Role,
+    Revoked,
 }
 
 impl Refusal {
@@ -151,6 +162,7 @@ impl Refusal {
             Refusal::NotYet => "not_yet",
             Refusal::Lifetime => "lifetime",
             Refusal::Role => "role",
+            Refusal::Revoked => "revoked",
         }
     }
 

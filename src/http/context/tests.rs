@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::config::Sources;
 use crate::http::auth::Auth;
 use crate::http::auth::Verifier;
+use crate::http::auth::principal_of;
 use crate::http::json::JsonBody;
 use crate::http::problem;
 use actix_web::App;
@@ -53,7 +54,10 @@ async fn ask_with(metrics: Metrics, request: test::TestRequest) -> Answer {
         .app_data(problem::query_config())
         .service(things)
         .route("/echo", web::post().to(echo))
-        .route("/me", web::get().to(|who: Principal| async move { who.subject }))
+        .route(
+            "/me",
+            web::get().to(|request: HttpRequest| async move { principal_of(&request).map(|who| who.subject) }),
+        )
         .route(
             "/count",
             web::get().to(|query: web::Query<BTreeMap<String, u32>>| async move { query.len().to_string() }),

@@ -1,5 +1,7 @@
 //! One call of the HTTP interface as the documents tell it.
 
+use crate::http::access::Class;
+use crate::http::access::Rule;
 use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
 use schemars::JsonSchema;
@@ -31,7 +33,7 @@ pub struct Call {
     /// More, where the line is not enough.
     pub about: &'static str,
     /// Who may; empty for everybody, even without a token.
-    pub roles: &'static [Role],
+    pub roles: Vec<Role>,
     /// The schema, in place, of the type whose fields are the query's parameters.
     pub query: Option<SchemaOf>,
     /// The body.
@@ -101,7 +103,7 @@ impl Call {
             tag: "",
             summary,
             about: "",
-            roles: &[],
+            roles: Vec::new(),
             query: None,
             body: None,
             headers: &[],
@@ -123,10 +125,16 @@ impl Call {
         self
     }
 
-    /// Who may; a token is needed then.
-    pub fn roles(mut self, roles: &'static [Role]) -> Self {
-        self.roles = roles;
-        self.refuses(WITH_TOKEN)
+    /// Who may, by this row of the table of rules; a token is needed where it names anybody.
+    pub fn under(mut self, rule: &Rule) -> Self {
+        for role in rule.roles() {
+            if !self.roles.contains(&role) {
+                self.roles.push(role);
+            }
+        }
+        let limited = rule.class != Class::Free;
+        let call = if self.roles.is_empty() { self } else { self.refuses(WITH_TOKEN) };
+        if limited { call.refuses(&[Code::TooMany]) } else { call }
     }
 
     /// Query parameters: the fields of `T`.

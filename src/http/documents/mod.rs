@@ -16,6 +16,7 @@ mod yaml;
 
 pub use asyncapi::asyncapi;
 pub use calls::LATER;
+pub use messages::Door;
 pub use openapi::openapi;
 pub use serve::configure;
 

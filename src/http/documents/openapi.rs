@@ -93,7 +93,7 @@ fn operation(call: &Call, schemas: &mut Schemas, refused: &mut Map<String, Value
 
 fn description(call: &Call) -> String {
     let names: Vec<&str> = call.roles.iter().map(|role| role.as_str()).collect();
-    let who = match call.roles {
+    let who = match call.roles.as_slice() {
         [] => "No token needed.".to_owned(),
         all if all.len() == Role::ALL.len() => "For every role.".to_owned(),
         _ => format!("For the roles {}; driver, customer and merchant reach their own only.", names.join(", ")),

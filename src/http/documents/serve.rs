@@ -4,13 +4,15 @@ use super::asyncapi::asyncapi;
 use super::errors;
 use super::openapi::openapi;
 use super::yaml::to_yaml;
-use crate::http::get;
 use crate::http::pages::hex;
 use crate::http::pages::is_known;
+use crate::http::problem::method_not_allowed;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
+use actix_web::Resource;
+use actix_web::Route;
 use actix_web::http::header;
 use actix_web::http::header::ETag;
 use actix_web::http::header::EntityTag;
@@ -22,6 +24,11 @@ use sha2::Sha256;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::LazyLock;
+
+/// One address that answers GET.
+fn get(path: &str, route: Route) -> Resource {
+    web::resource(path).default_service(method_not_allowed("GET")).route(route)
+}
 
 /// What the page of problems may load: styles, the font and the colours' script, of this host only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \

@@ -6,31 +6,37 @@ use super::openapi::openapi;
 use super::schemas::Schemas;
 use super::serve::asyncapi_text;
 use super::serve::openapi_text;
+use crate::http::access::Asked;
+use crate::http::access::RULES;
+use crate::http::access::Rule;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Every `get("...`, `post("...` and `resource("...", "METHODS")` of the route table's source, as `get /path`.
+/// Every call of the table of rules, as `get /path`.
 fn routed() -> BTreeSet<String> {
-    let source = include_str!("../mod.rs");
-    let (outside, api) = source.split_once("fn api_v1()").unwrap();
-    let mut found = BTreeSet::new();
-    for (prefix, text) in [("", outside), ("/api/v1", api)] {
-        for (place, _) in text.match_indices("(\"/") {
-            let maker = text[..place].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap();
-            let quoted: Vec<&str> = text[place..].split('"').skip(1).step_by(2).take(2).collect();
-            let methods = match maker {
-                "get" | "post" | "put" | "delete" => maker.to_owned(),
-                "resource" => quoted[1].to_lowercase(),
-                "scope" => continue,
-                other => panic!("{other}(\"{}\") makes no route this test knows", quoted[0]),
-            };
-            found.extend(methods.split(", ").map(|method| format!("{method} {prefix}{}", quoted[0])));
+    let call = |rule: &Rule| match rule.asked {
+        Asked::Call { method, path, .. } => Some(format!("{} {path}", method.to_lowercase())),
+        Asked::Message { .. } | Asked::Unbuilt => None,
+    };
+    RULES.iter().filter_map(call).collect()
+}
+
+/// Every message that clients send, with its door.
+#[test]
+fn the_document_has_every_message_and_no_other() {
+    let mut spoken = BTreeSet::new();
+    for rule in RULES {
+        if let Asked::Message { doors, kind } = rule.asked {
+            spoken.extend(doors.iter().map(|door| format!("{} {kind}", door.name())));
         }
     }
-    assert!(found.len() > 15, "the route table was not read: {found:?}");
-    found
+    let documented: BTreeSet<String> = super::messages::heard()
+        .iter()
+        .flat_map(|message| message.doors.iter().map(|door| format!("{} {}", door.name(), message.kind)))
+        .collect();
+    assert_eq!(documented, spoken);
 }
 
 #[test]

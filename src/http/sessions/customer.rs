@@ -7,7 +7,6 @@ use super::Client;
 use super::MessageId;
 use super::done;
 use super::refuse;
-use super::unknown_type;
 use crate::actors::desk::store_problem;
 use crate::actors::mailbox::tell;
 use crate::actors::order::SubscribeOrder;
@@ -17,7 +16,8 @@ use crate::actors::world::World;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::order::OrderEvent;
-use crate::http::access;
+use crate::http::access::Action;
+use crate::http::documents::Door;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::http::socket::Written;
@@ -170,8 +170,8 @@ impl CustomerSession {
 /// The order, if this principal may follow it. One that is not theirs is not found, in the same words and on the same way.
 async fn find(world: Arc<World>, who: Principal, order_id: OrderId, after: Option<i64>) -> Result<Found, Problem> {
     let fetched = world.store.orders.order_fetch(order_id.clone()).await.map_err(|error| store_problem(&error))?;
-    let own = fetched.filter(|order| access::follows_order(&who, order));
-    let order = own.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let order = fetched.ok_or_else(|| Problem::new(Code::NotFound))?;
+    Action::SaySubscribe.rule().order(&who, &order)?;
     if !order.status.is_terminal() {
         return Ok(Found::Open);
     }
@@ -192,18 +192,18 @@ impl Session for CustomerSession {
 
     fn text(&mut self, sink: &mut Sink<'_, Self>, text: ByteString) {
         let Some(head) = self.client.read(sink, &text) else { return };
-        match head.kind() {
-            "subscribe" => {
+        match self.client.admit(sink, Door::Customer, &head) {
+            Some(Action::SaySubscribe) => {
                 let Some(wish) = self.client.fields::<_, inbound::Subscribe>(sink, &text, &head) else { return };
                 self.subscribe(sink, wish.order_id, wish.after, head.id());
             }
-            "unsubscribe" => {
+            Some(Action::SayUnsubscribe) => {
                 let Some(wish) = self.client.fields::<_, inbound::Unsubscribe>(sink, &text, &head) else { return };
                 self.unsubscribe(sink, &wish.order_id);
                 done(sink, head.id().as_deref(), Nothing {});
             }
-            "auth" => self.client.renew(sink, &text, &head),
-            _ => unknown_type(sink, &head),
+            Some(Action::SayAuth) => self.client.renew(sink, &text, &head),
+            _ => {}
         }
     }
 

@@ -7,8 +7,8 @@ use super::Client;
 use super::MessageId;
 use super::done;
 use super::refuse;
-use super::unknown_type;
 use crate::actors::desk;
+use crate::actors::desk::store_problem;
 use crate::actors::driver::AttachSession;
 use crate::actors::driver::DetachSession;
 use crate::actors::driver::DriverActor;
@@ -22,6 +22,8 @@ use crate::clock;
 use crate::domain::ids::DriverId;
 use crate::domain::order::By;
 use crate::domain::order::Step;
+use crate::http::access::Action;
+use crate::http::documents::Door;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::limits::BATCH_MAX_FIXES;
@@ -94,11 +96,12 @@ impl DriverSession {
     fn message(&mut self, sink: &mut Sink<'_, Self>, text: &str) {
         let Some(actor) = self.actor.clone() else { return };
         let Some(head) = self.client.read(sink, text) else { return };
-        match head.kind() {
-            "location" => self.location(sink, &actor, text, &head),
-            "locations" => self.locations(sink, &actor, text, &head),
-            "auth" => self.client.renew(sink, text, &head),
-            _ => self.command(sink, text, &head),
+        match self.client.admit(sink, Door::Driver, &head) {
+            Some(Action::SayLocation) => self.location(sink, &actor, text, &head),
+            Some(Action::SayLocations) => self.locations(sink, &actor, text, &head),
+            Some(Action::SayAuth) => self.client.renew(sink, text, &head),
+            Some(action) => self.command(sink, action, text, &head),
+            None => {}
         }
     }
 
@@ -142,43 +145,46 @@ impl DriverSession {
         });
     }
 
-    fn command(&mut self, sink: &mut Sink<'_, Self>, text: &str, head: &Head<'_>) {
+    fn command(&mut self, sink: &mut Sink<'_, Self>, action: Action, text: &str, head: &Head<'_>) {
         let world = self.client.world.clone();
         let driver_id = self.driver_id.clone();
-        let work: LocalBoxFuture<'static, Outcome> = match head.kind() {
-            "status" => {
+        let work: LocalBoxFuture<'static, Outcome> = match action {
+            Action::SayStatus => {
                 let Some(wish) = self.client.fields::<_, inbound::ShiftChange>(sink, text, head) else { return };
                 Box::pin(async move {
                     let status = desk::shift(&world, &driver_id, wish.status, wish.share_location).await?;
                     told(ShiftTaken { status: status.as_str() })
                 })
             }
-            "offer.accept" => {
+            Action::SayAccept => {
                 let Some(answer) = self.client.fields::<_, inbound::OfferAnswer>(sink, text, head) else { return };
                 Box::pin(async move {
                     let order = desk::accept(&world, &driver_id, &answer.offer_id, None).await?;
                     told(OfferTaken { order_id: order.order_id.clone(), version: order.version })
                 })
             }
-            "offer.decline" => {
+            Action::SayDecline => {
                 let Some(answer) = self.client.fields::<_, inbound::OfferAnswer>(sink, text, head) else { return };
                 Box::pin(async move {
                     desk::decline(&world, &driver_id, &answer.offer_id, None).await?;
                     told(Nothing {})
                 })
             }
-            "order.status" => {
+            Action::SayOrderStatus => {
                 let Some(wish) = self.client.fields::<_, inbound::OrderStep>(sink, text, head) else { return };
+                let who = self.client.principal.clone();
                 Box::pin(async move {
+                    let order_id = wish.order_id.clone();
+                    let found =
+                        world.store.orders.order_fetch(order_id).await.map_err(|error| store_problem(&error))?;
+                    let order = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+                    action.rule().order(&who, &order)?;
                     let order = desk::take_step(&world, step_request(wish, driver_id)?).await?;
                     let (status, version) = (order.status.as_str(), order.version);
                     told(StepTaken { order_id: order.order_id.clone(), status, version })
                 })
             }
-            _ => {
-                unknown_type(sink, head);
-                return;
-            }
+            _ => return,
         };
         if self.commands.len() >= WAITING_MAX {
             sink.close(CloseCode::TooMany, "too many commands at once");

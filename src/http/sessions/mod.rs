@@ -6,9 +6,16 @@ pub mod operator;
 
 use crate::actors::world::World;
 use crate::clock;
+use crate::http::access::Action;
+use crate::http::access::Class;
+use crate::http::api::Api;
 use crate::http::auth::Verifier;
+use crate::http::documents::Door;
+use crate::http::rates::Rates;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
+use crate::http::socket::Tick;
+use crate::http::socket::tick;
 use crate::limits::JSON_MAX_DEPTH;
 use crate::protocol::close::CloseCode;
 use crate::protocol::identity::Principal;
@@ -27,9 +34,13 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Messages that are no messages, after which the socket is closed.
 const STRIKES_MAX: u32 = 3;
+/// Messages refused for their number within the window, after which the socket is closed.
+const EXCESS_MAX: u32 = 100;
+const EXCESS_WINDOW: Duration = Duration::from_secs(60);
 
 /// A client's own number for a message, as JSON.
 pub type MessageId = Option<Box<RawValue>>;
@@ -44,26 +55,36 @@ pub struct Client {
     pub principal: Principal,
     /// The session's number on this node.
     pub session: u64,
+    rates: Arc<Rates>,
     strikes: u32,
+    /// Messages refused for their number, and since when they are counted.
+    excess: (u32, Tick),
 }
 
 impl Client {
     /// A client whose token was verified.
     #[must_use]
-    pub fn new(world: Arc<World>, verifier: Verifier, principal: Principal) -> Self {
+    pub fn new(api: &Api, principal: Principal) -> Self {
+        let (world, rates, verifier) = (api.world.clone(), api.rates.clone(), api.auth.verifier.clone());
         let session = world.next_session();
-        Self { world, verifier, principal, session, strikes: 0 }
+        Self { world, verifier, principal, session, rates, strikes: 0, excess: (0, tick()) }
     }
 
-    /// Notes the open socket and from when on its token is void.
+    /// Notes the open socket and from when on its token is void, by its time or by a revocation.
     pub fn opened<S: Session>(&self, sink: &Sink<'_, S>) {
         self.world.metrics.session_opened(self.principal.role);
+        self.hangs_on_token(sink);
+    }
+
+    fn hangs_on_token<S: Session>(&self, sink: &Sink<'_, S>) {
         sink.expires_at(self.principal.expires_at);
+        self.world.revocations.socket_opened(self.session, &self.principal, sink.outbox());
     }
 
     /// Notes the ended socket, and why we ended it.
     pub fn closed(&self, code: Option<CloseCode>) {
         self.world.metrics.session_closed(self.principal.role);
+        self.world.revocations.socket_closed(self.session);
         if let Some(why) = code.and_then(eviction) {
             self.world.metrics.evicted(why);
         }
@@ -89,6 +110,40 @@ impl Client {
         }
         self.strike(sink, None, &Problem::new(Code::Malformed).detail("A message is one JSON object with a type."));
         None
+    }
+
+    /// What a message asks for, if it exists at this door and the client may ask for it now. Answers it where not.
+    pub fn admit<S: Session>(&mut self, sink: &mut Sink<'_, S>, at: Door, head: &Head<'_>) -> Option<Action> {
+        let action = Action::said(at, head.kind());
+        let class = action.map_or(Class::Browse, |action| action.rule().class);
+        if let Some(standing) = self.rates.take(&self.principal, class)
+            && let Err(problem) = standing.check()
+        {
+            refuse(sink, head.id().as_deref(), &problem);
+            self.exceed(sink);
+            return None;
+        }
+        let Some(action) = action else {
+            refuse(sink, head.id().as_deref(), &Problem::new(Code::UnknownType));
+            return None;
+        };
+        match action.rule().grant(self.principal.role) {
+            Ok(_) => Some(action),
+            Err(problem) => {
+                refuse(sink, head.id().as_deref(), &problem);
+                None
+            }
+        }
+    }
+
+    /// Who goes on in spite of being refused is closed.
+    fn exceed<S: Session>(&mut self, sink: &mut Sink<'_, S>) {
+        let (count, since) = self.excess;
+        let now = tick();
+        self.excess = if now.since(since) > EXCESS_WINDOW { (1, now) } else { (count + 1, since) };
+        if self.excess.0 > EXCESS_MAX {
+            sink.close(CloseCode::TooMany, "too many messages");
+        }
     }
 
     /// Reads a message's fields.
@@ -124,8 +179,8 @@ impl Client {
         };
         match self.verifier.verify(&fields.token, clock::now()) {
             Ok(fresh) if fresh.subject == self.principal.subject && fresh.role == self.principal.role => {
-                sink.expires_at(fresh.expires_at);
                 self.principal = fresh;
+                self.hangs_on_token(sink);
                 done(sink, head.id().as_deref(), Nothing {});
             }
             Ok(_) => {
@@ -135,11 +190,6 @@ impl Client {
             Err(problem) => refuse(sink, head.id().as_deref(), &problem),
         }
     }
-}
-
-/// Answers a message of a type that does not exist here.
-pub fn unknown_type<S: Session>(sink: &mut Sink<'_, S>, head: &Head<'_>) {
-    refuse(sink, head.id().as_deref(), &Problem::new(Code::UnknownType));
 }
 
 /// `ok`, with what came of it.

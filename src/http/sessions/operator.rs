@@ -3,12 +3,13 @@
 use super::Client;
 use super::done;
 use super::refuse;
-use super::unknown_type;
 use crate::actors::board::LeaveBoard;
 use crate::actors::board::Tray;
 use crate::actors::board::ViewArea;
 use crate::actors::mailbox::tell;
 use crate::domain::geo::BoundingBox;
+use crate::http::access::Action;
+use crate::http::documents::Door;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::protocol::close::CloseCode;
@@ -61,10 +62,10 @@ impl Session for OperatorSession {
 
     fn text(&mut self, sink: &mut Sink<'_, Self>, text: ByteString) {
         let Some(head) = self.client.read(sink, &text) else { return };
-        match head.kind() {
-            "watch" => self.watch(sink, &text, &head),
-            "auth" => self.client.renew(sink, &text, &head),
-            _ => unknown_type(sink, &head),
+        match self.client.admit(sink, Door::Operator, &head) {
+            Some(Action::SayWatch) => self.watch(sink, &text, &head),
+            Some(Action::SayAuth) => self.client.renew(sink, &text, &head),
+            _ => {}
         }
     }
 

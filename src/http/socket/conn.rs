@@ -49,6 +49,8 @@ pub(super) struct Conn {
     /// Since when no request is under way: none before the first, whose head the framework waits for. Plain HTTP only.
     pub(super) idle_since: Cell<Option<Tick>>,
     requests: Cell<u32>,
+    /// An answer has said that it is the last one.
+    pub(super) said_last: Cell<bool>,
     hung_up: Cell<bool>,
     /// Since when a frame or message is incomplete.
     pub(super) partial_since: Cell<Option<Tick>>,
@@ -96,6 +98,7 @@ impl Conn {
             request_since: Cell::new(now),
             idle_since: Cell::new(None),
             requests: Cell::new(0),
+            said_last: Cell::new(false),
             hung_up: Cell::new(false),
             partial_since: Cell::new(None),
             polls: Cell::new(0),
@@ -145,6 +148,9 @@ impl Conn {
         self.requests.set(self.requests.get().saturating_sub(1));
         if self.requests.get() == 0 {
             self.idle_since.set(Some(tick()));
+            if self.said_last.get() {
+                self.hang_up();
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use actix_web::dev::AppConfig;
 use actix_web::dev::Payload;
 use actix_web::dev::ServiceRequest;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use bytes::Bytes;
@@ -85,7 +86,8 @@ where
 }
 
 /// Middleware, for `actix_web::middleware::from_fn`, outermost: tells the warden that a request has come, and that its
-/// bodies move. Without it a connection is reset 30 s after it was accepted.
+/// bodies move. Without it a connection is reset 30 s after it was accepted. After an answer with `Connection: close`
+/// nothing more is answered, whatever the client had sent in advance.
 ///
 /// # Errors
 /// Those of the service within.
@@ -99,8 +101,15 @@ pub async fn watch_http<B: MessageBody>(
         let payload = request.take_payload().inspect(move |_| reader.last_in.set(tick()));
         request.set_payload(Payload::Stream { payload: Box::pin(payload) });
     }
+    if conn.as_ref().is_some_and(|conn| conn.said_last.get()) {
+        // The framework goes on with what it had read before: its task is dropped here as the connection ends.
+        return std::future::pending().await;
+    }
     let under_way = conn.map(UnderWay::begin);
     let response = next.call(request).await?;
+    if let Some(UnderWay(conn)) = &under_way {
+        conn.said_last.set(response.response().head().connection_type() == ConnectionType::Close);
+    }
     Ok(response.map_body(|_, body| Watched { body: Box::pin(body), rest: Bytes::new(), under_way }))
 }
 

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod letters;
 pub mod offers;
 pub mod orders;
+pub mod revocations;
 
 use crate::clock;
 use crate::domain::dispatch::AssignmentChange;
@@ -79,6 +80,8 @@ macro_rules! conformance {
                 a_refused_commit_tells_nobody, audit_rows_come_back_by_cursor, a_refused_save_leaves_no_audit, old_events_are_deleted;
             letters: a_parked_order_has_a_dead_letter, a_dead_letter_goes_with_its_order, letters_page_by_queue,
                 an_order_has_one_dead_letter;
+            revocations: a_revocation_comes_back_as_it_was_stored, a_repeated_revocation_moves_to_the_newer_moment_and_is_read_again,
+                revocations_are_read_on_page_by_page, a_revocation_leaves_an_audit_row;
             fixes: a_fix_comes_back_as_it_was_stored, a_fix_stored_twice_stays_the_first, the_newest_has_no_flag,
                 a_track_pages_in_true_time_order, a_track_keeps_to_its_window, a_batch_may_hold_many_drivers;
             contest: one_order_goes_to_one_driver, one_order_is_offered_to_one_driver, one_driver_gets_one_order, many_orders_and_drivers_pair_off,

@@ -81,7 +81,8 @@ impl FeedStore for SqliteStore {
     }
 }
 
-fn bound(limit: usize) -> i64 {
+/// As SQL counts.
+pub(super) fn bound(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 

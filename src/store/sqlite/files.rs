@@ -75,6 +75,14 @@ pub(super) fn open_writer(path: &Path, ack: Ack) -> StoreResult<Connection> {
     Ok(connection)
 }
 
+/// The writing connection once more, to a database that is there and up to date. Never makes an empty one in its place.
+pub(super) fn reopen_writer(path: &Path, ack: Ack) -> StoreResult<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up_writer(&connection, ack)?;
+    Ok(connection)
+}
+
 /// A connection that cannot write.
 pub(super) fn open_reader(path: &Path) -> StoreResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -64,7 +64,7 @@ impl FixStore for SqliteStore {
     }
 
     fn track(&self, query: TrackQuery) -> StoreFuture<'_, TrackPage> {
-        self.read(move |connection| track(connection, &query))
+        self.read_bulk(move |connection| track(connection, &query))
     }
 }
 

@@ -15,7 +15,10 @@ mod offers;
 mod orders;
 mod queue;
 mod reader;
+mod revocations;
 mod rows;
+mod threads;
+mod waiting;
 mod words;
 mod writer;
 
@@ -28,26 +31,31 @@ use super::StoreError;
 use super::StoreFuture;
 use super::StoreHealth;
 use super::StoreResult;
-use crate::limits::STORE_TIMEOUT_MS;
+use super::circuit::Circuit;
 use parking_lot::Mutex;
 use queue::Call;
 use queue::Queue;
-use reader::Reader;
 use rusqlite::Connection;
+use std::fs::File;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use threads::Worker;
+use waiting::CALL_TIMEOUT;
+use waiting::heard;
+use waiting::silent;
+use waiting::within;
+use writer::Desk;
 use writer::OnCommit;
-use writer::Writer;
 
 /// Threads that read.
 const READERS: usize = 3;
 /// A health check that takes longer finds the store unwell.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest wait of any other call.
-const CALL_TIMEOUT: Duration = Duration::from_millis(STORE_TIMEOUT_MS);
 
 /// What an answered write means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +71,10 @@ pub struct SqliteStore {
     ack: Ack,
     writes: Arc<Queue>,
     reads: Arc<Queue>,
+    write_circuit: Circuit,
+    read_circuit: Circuit,
     trouble: Arc<Mutex<Option<String>>>,
+    restarts: Arc<AtomicU64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -84,6 +95,7 @@ impl SqliteStore {
             drivers: store.clone(),
             feed: store.clone(),
             fixes: store.clone(),
+            revocations: store.clone(),
             health: store,
         }
     }
@@ -91,21 +103,59 @@ impl SqliteStore {
     fn start(database: &Path, ack: Ack, on_commit: OnCommit) -> StoreResult<Self> {
         let folder_lock = files::lock(files::folder_of(database))?;
         let connection = files::open_writer(database, ack)?;
-        let writes = Arc::new(Queue::default());
-        let reads = Arc::new(Queue::default());
-        let trouble = Arc::new(Mutex::new(None));
         let readers: Vec<Connection> =
             (0..READERS).map(|_| files::open_reader(database)).collect::<StoreResult<_>>()?;
-        let writer =
-            Writer { connection, queue: Arc::clone(&writes), trouble: Arc::clone(&trouble), on_commit, folder_lock };
         // From here on `store` closes the queues when it is dropped, so that no thread outlives a failed start.
-        let store = Self { ack, writes, reads, trouble, threads: Mutex::default() };
+        let store = Self {
+            ack,
+            writes: Arc::default(),
+            reads: Arc::default(),
+            write_circuit: Circuit::default(),
+            read_circuit: Circuit::default(),
+            trouble: Arc::default(),
+            restarts: Arc::default(),
+            threads: Mutex::default(),
+        };
         for connection in readers {
-            let reader = Reader { connection, queue: Arc::clone(&store.reads) };
-            store.spawn("store-reader", move || reader.run())?;
+            store.spawn_reader(database.to_owned(), connection)?;
         }
-        store.spawn("store-writer", move || writer.run())?;
+        store.spawn_writer(database.to_owned(), connection, on_commit, folder_lock)?;
         Ok(store)
+    }
+
+    fn spawn_reader(&self, database: PathBuf, connection: Connection) -> StoreResult<()> {
+        let queue = Arc::clone(&self.reads);
+        let worker = Worker {
+            name: "store-reader",
+            queue: Arc::clone(&queue),
+            restarts: Arc::clone(&self.restarts),
+            open: move || files::open_reader(&database),
+            run: move |connection| reader::read(&connection, &queue),
+        };
+        self.spawn(worker.name, move || worker.work(connection))
+    }
+
+    /// The lock of the folder is held for as long as the thread may write.
+    fn spawn_writer(
+        &self,
+        database: PathBuf,
+        connection: Connection,
+        on_commit: OnCommit,
+        folder_lock: File,
+    ) -> StoreResult<()> {
+        let (ack, queue) = (self.ack, Arc::clone(&self.writes));
+        let desk = Desk { queue: Arc::clone(&queue), trouble: Arc::clone(&self.trouble), on_commit };
+        let worker = Worker {
+            name: "store-writer",
+            queue,
+            restarts: Arc::clone(&self.restarts),
+            open: move || files::reopen_writer(&database, ack),
+            run: move |connection| desk.write(connection),
+        };
+        self.spawn(worker.name, move || {
+            worker.work(connection);
+            drop(folder_lock);
+        })
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> StoreResult<()> {
@@ -122,9 +172,10 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     ) -> StoreFuture<'_, T> {
         Box::pin(async move {
+            self.write_circuit.admit()?;
             let (call, answer) = Call::new(work);
             self.writes.push(call)?;
-            written(answer, CALL_TIMEOUT).await
+            heard(answer, &self.write_circuit, StoreError::MaybeApplied).await
         })
     }
 
@@ -135,9 +186,10 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     ) -> StoreFuture<'_, T> {
         Box::pin(async move {
+            self.write_circuit.admit()?;
             let (call, answer) = Call::new(work);
             self.writes.push_bulk(call, rows)?;
-            written(answer, CALL_TIMEOUT).await
+            heard(answer, &self.write_circuit, StoreError::MaybeApplied).await
         })
     }
 
@@ -147,9 +199,23 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     ) -> StoreFuture<'_, T> {
         Box::pin(async move {
+            self.read_circuit.admit()?;
             let (call, answer) = Call::new(work);
             self.reads.push(call)?;
-            found(answer, CALL_TIMEOUT).await
+            heard(answer, &self.read_circuit, StoreError::Aborted).await
+        })
+    }
+
+    /// The same for a page of a track, which gives way to everything else.
+    fn read_bulk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        Box::pin(async move {
+            self.read_circuit.admit()?;
+            let (call, answer) = Call::new(work);
+            self.reads.push_bulk(call, 1)?;
+            heard(answer, &self.read_circuit, StoreError::Aborted).await
         })
     }
 
@@ -162,8 +228,11 @@ impl SqliteStore {
             Call::new(|connection| Ok(connection.query_row("SELECT count(*) FROM probe", [], |_| Ok(()))?));
         self.writes.push(write)?;
         self.reads.push(read)?;
-        found(read_answer, HEALTH_TIMEOUT).await?;
-        written(written_answer, HEALTH_TIMEOUT).await
+        within(HEALTH_TIMEOUT, read_answer, StoreError::Aborted).await.unwrap_or_else(silent)?;
+        self.read_circuit.looked_well();
+        within(HEALTH_TIMEOUT, written_answer, StoreError::MaybeApplied).await.unwrap_or_else(silent)?;
+        self.write_circuit.looked_well();
+        Ok(())
     }
 
     /// Waits until every thread has drained its queue and ended.
@@ -190,24 +259,6 @@ impl Drop for SqliteStore {
     }
 }
 
-/// Waits for the answer to a write. Without one, only a later look can tell whether it was made.
-async fn written<T>(answer: oneshot::Receiver<StoreResult<T>>, timeout: Duration) -> StoreResult<T> {
-    match tokio::time::timeout(timeout, answer).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(StoreError::MaybeApplied("the store's writer has died".to_owned())),
-        Err(_) => Err(StoreError::MaybeApplied("the store did not answer in time".to_owned())),
-    }
-}
-
-/// Waits for the answer to a read, which may always be asked again.
-async fn found<T>(answer: oneshot::Receiver<StoreResult<T>>, timeout: Duration) -> StoreResult<T> {
-    match tokio::time::timeout(timeout, answer).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(StoreError::Aborted("the store's reader has died".to_owned())),
-        Err(_) => Err(StoreError::Aborted("the store did not answer in time".to_owned())),
-    }
-}
-
 impl HealthStore for SqliteStore {
     fn health(&self) -> StoreFuture<'_, StoreHealth> {
         Box::pin(async move {
@@ -224,6 +275,9 @@ impl HealthStore for SqliteStore {
                     Ack::Fast => "os-buffer",
                 },
                 queued: self.writes.len(),
+                reads: self.read_circuit.state(),
+                writes: self.write_circuit.state(),
+                restarts: self.restarts.load(Ordering::Relaxed),
                 detail,
             })
         })

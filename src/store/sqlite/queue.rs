@@ -1,4 +1,4 @@
-//! What waits for a store thread: two bounded lanes, so that fixes never stand in front of orders.
+//! What waits for a store thread: two bounded lanes, so that fixes never stand in front of orders, nor pages of a track.
 //!
 //! A full lane refuses at once. A closed queue refuses new jobs and hands out what still waits.
 
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Fixes that may wait for the writer, over all their batches; about 20 MB.
@@ -99,6 +100,8 @@ struct Lanes {
 pub(super) struct Queue {
     lanes: Mutex<Lanes>,
     filled: Condvar,
+    /// Apart from `filled`: whoever only waits for the end must not take a wake-up from a thread that waits for work.
+    ended: Condvar,
 }
 
 impl Queue {
@@ -114,7 +117,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds a batch of `rows` fixes, which gives way to everything else.
+    /// Adds a batch of `rows` fixes, or the reading of a track, which gives way to everything else.
     pub(super) fn push_bulk(&self, job: Box<dyn Job>, rows: usize) -> StoreResult<()> {
         let mut lanes = self.lanes.lock();
         lanes.check_open()?;
@@ -151,6 +154,14 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lanes.lock().closed = true;
         self.filled.notify_all();
+        self.ended.notify_all();
+    }
+
+    /// Waits for this long; `false`, and at once, when the queue is closed.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let mut lanes = self.lanes.lock();
+        self.ended.wait_while_for(&mut lanes, |lanes| !lanes.closed, time);
+        !lanes.closed
     }
 
     /// Jobs waiting.

@@ -3,7 +3,6 @@
 //! It takes what waits, runs each job inside its own savepoint of one transaction, commits once and then answers each. A job that fails
 //! takes back its own savepoint only. When the commit itself fails, the callers hear whether that is certain.
 
-use super::queue::Abandon;
 use super::queue::Ending;
 use super::queue::Job;
 use super::queue::Queue;
@@ -11,7 +10,6 @@ use crate::limits::STORE_GROUP_MAX;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
-use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -24,44 +22,48 @@ const GROUP_FIXES_MAX: usize = 4_096;
 /// Told of every commit: how long its group took, from its first job to the disk, and how many jobs it held.
 pub(super) type OnCommit = Box<dyn Fn(Duration, usize) + Send>;
 
-/// The writing thread's things.
-pub(super) struct Writer {
-    pub(super) connection: Connection,
+/// The writing thread's things, but for its connection and the lock of the folder.
+pub(super) struct Desk {
     pub(super) queue: Arc<Queue>,
     /// What went wrong with the latest commit.
     pub(super) trouble: Arc<Mutex<Option<String>>>,
     pub(super) on_commit: OnCommit,
-    /// Held for as long as the thread may write.
-    pub(super) folder_lock: File,
 }
 
-impl Writer {
-    /// Runs until the queue is closed and drained, then closes the database.
-    pub(super) fn run(self) {
-        let _abandon = Abandon(Arc::clone(&self.queue));
+/// The desk with a connection to write to.
+struct Writer<'a> {
+    connection: Connection,
+    desk: &'a Desk,
+}
+
+impl Desk {
+    /// Writes until the queue is closed and drained, then closes the database.
+    pub(super) fn write(&self, connection: Connection) {
+        let writer = Writer { connection, desk: self };
         loop {
             let group = self.queue.take(STORE_GROUP_MAX, GROUP_FIXES_MAX);
             if group.is_empty() {
                 break;
             }
-            self.write(group);
+            writer.write(group);
         }
         // Leaves one tidy file behind; whatever fails here is done again when the folder is next opened.
-        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-        let _ = self.connection.close();
-        drop(self.folder_lock);
+        let _ = writer.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let _ = writer.connection.close();
     }
+}
 
+impl Writer<'_> {
     fn write(&self, mut group: Vec<Box<dyn Job>>) {
         let started = Instant::now();
         let ending = self.commit(&mut group);
-        *self.trouble.lock() = match &ending {
+        *self.desk.trouble.lock() = match &ending {
             Ending::Committed => None,
             Ending::Undone(why) | Ending::Unknown(why) => Some(why.clone()),
         };
         if matches!(ending, Ending::Committed) {
             // A metric that panics must not cost the store its writer.
-            let _ = catch_unwind(AssertUnwindSafe(|| (self.on_commit)(started.elapsed(), group.len())));
+            let _ = catch_unwind(AssertUnwindSafe(|| (self.desk.on_commit)(started.elapsed(), group.len())));
         }
         for job in group {
             job.answer(ending.clone());

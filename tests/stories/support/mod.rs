@@ -30,6 +30,10 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 /// Every fix goes live and every live fix is pushed.
 pub const UNLIMITED: [(&str, &str); 2] = [("BEELINE_FIX_INTERVAL", "0s"), ("BEELINE_PUSH_INTERVAL", "0s")];
 
+/// Nobody is told to slow down, however many calls a story makes.
+pub const UNHURRIED: [(&str, &str); 3] =
+    [("BEELINE_RATE_BROWSE", "0"), ("BEELINE_RATE_SEARCH", "0"), ("BEELINE_RATE_ORDERS", "0")];
+
 /// Asks again and again until `probe` has an answer.
 pub async fn until<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T
 where

@@ -4,6 +4,7 @@
 
 mod keys;
 mod requests;
+mod strict;
 mod tokens;
 
 use super::*;

@@ -16,7 +16,6 @@ use crate::limits::BATCH_MAX_FIXES;
 use crate::protocol::driver::DriverOut;
 use crate::protocol::driver::ProfileIn;
 use crate::protocol::fix::FixIn;
-use crate::protocol::identity::Role;
 use crate::protocol::inbound::ShiftChange;
 use crate::protocol::outbound::LiveOut;
 use crate::protocol::problem::Code;
@@ -24,7 +23,6 @@ use schemars::Schema;
 use schemars::SchemaGenerator;
 use schemars::json_schema;
 
-const IN_CHARGE: &[Role] = &[Role::Operator, Role::Admin, Role::Service];
 /// Why a single fix is refused.
 const FIX_CODES: &[Code] = &[Code::OutOfRange, Code::Malformed, Code::BadTime, Code::Duplicate];
 
@@ -38,23 +36,19 @@ fn tracking() -> Vec<Call> {
     vec![
         post("/api/v1/drivers/{id}/location", "reportLocation", "Report one fix or a batch of up to 500")
             .about("Answered once all that was accepted is durably stored. A single bad fix is 422 with the fix's code; bad ones of a batch are listed in `rejected`. Never a takeover of a socket.")
-            .roles(&[Role::Driver, Role::Service])
             .body(fixes)
             .answers::<Reported>(202, "Durably stored.")
             .refuses(&[Code::NotFound])
             .refuses_at_422(FIX_CODES),
         get("/api/v1/drivers/{id}/location", "driverLocation", "The live fix of a driver")
             .about("404 when there is none, or it is so old that it is gone.")
-            .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
             .answers::<LiveOut>(200, "The live fix.")
             .refuses(&[Code::NotFound]),
         get("/api/v1/drivers/nearby", "nearbyDrivers", "Fresh drivers in a circle, nearest first")
-            .roles(&[Role::Operator, Role::Admin, Role::Service])
             .query::<NearbyQuery>()
             .answers::<NearbyDrivers>(200, "Those found.")
             .refuses(&[Code::OutOfRange]),
         get("/api/v1/drivers/{id}/route", "driverRoute", "The stored track of a driver, in true time order")
-            .roles(&[Role::Driver, Role::Operator, Role::Admin])
             .query::<RouteQuery>()
             .answers_as(
                 200,
@@ -69,22 +63,18 @@ fn people() -> Vec<Call> {
     vec![
         put("/api/v1/drivers/{id}", "setDriver", "Set what a driver brings")
             .about("The whole profile anew, of a driver known or new: what is left out is unset, but for `share_location`. Written to the audit trail.")
-            .roles(IN_CHARGE)
             .body(schema_of::<ProfileIn>)
             .answers::<DriverOut>(200, "The driver after it.")
             .refuses(&[Code::NotFound, Code::Conflict]),
         get("/api/v1/drivers/{id}", "driver", "What a driver brings, and how they did")
             .about("404 for a driver of whom nothing but positions is known.")
-            .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
             .answers::<DriverOut>(200, "The driver.")
             .refuses(&[Code::NotFound]),
         get("/api/v1/drivers/{id}/offers", "driverOffers", "The offers that wait for a driver's answer")
-            .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
             .answers::<OffersAnswer>(200, "The open ones.")
             .refuses(&[Code::NotFound]),
         post("/api/v1/drivers/{id}/status", "setDriverStatus", "What a driver wants to be")
             .about("`available` needs `share_location: true` given once, else 409 `consent_needed`. Written to the audit trail when an operator does it.")
-            .roles(&[Role::Driver, Role::Operator, Role::Admin, Role::Service])
             .body(schema_of::<ShiftChange>)
             .answers::<StatusAnswer>(200, "The status now seen outside.")
             .refuses(&[Code::NotFound, Code::ConsentNeeded, Code::Conflict]),

@@ -10,37 +10,29 @@ use crate::http::feed::AuditAnswer;
 use crate::http::feed::AuditQuery;
 use crate::http::feed::PublishedAnswer;
 use crate::http::feed::PublishedQuery;
-use crate::protocol::identity::Role;
 use crate::protocol::order::OrderOut;
 use crate::protocol::problem::Code;
-
-const OPERATORS: &[Role] = &[Role::Operator, Role::Admin];
 
 /// The calls.
 pub fn calls() -> Vec<Call> {
     let calls = vec![
         get("/api/v1/events", "publishedEvents", "What other systems are told of dispatch, from any place on")
             .about("`AssignmentRequested`, `DriverAssigned` and `AssignmentFailed`, in the order of commits, kept for seven days. Keep `next_cursor` once the page is dealt with, and read on from it: the same place gives the same events again.")
-            .roles(&[Role::Service, Role::Operator, Role::Admin])
             .query::<PublishedQuery>()
             .answers::<PublishedAnswer>(200, "A page."),
         get("/api/v1/audit", "audit", "What was done by hand, from any place on")
-            .roles(OPERATORS)
             .query::<AuditQuery>()
             .answers::<AuditAnswer>(200, "A page."),
         get("/api/v1/dead-letters", "deadLetters", "What was given up, with cause and tries, oldest first")
             .about("Queue `orders` holds the orders for which no driver was found. Queue `fixes` is always empty for now: no fix is given up.")
-            .roles(OPERATORS)
             .query::<DeadLettersQuery>()
             .answers::<DeadLettersAnswer>(200, "A page."),
         post("/api/v1/dead-letters/{id}/replay", "replayDeadLetter", "Try again what was given up")
             .about("The order looks for a driver again. Written to the audit trail.")
-            .roles(OPERATORS)
             .answers::<OrderOut>(200, "The order, searching.")
             .refuses(&[Code::NotFound, Code::IllegalTransition, Code::Conflict]),
         delete("/api/v1/dead-letters/{id}", "purgeDeadLetter", "Give it up for good")
             .about("The order fails. Written to the audit trail.")
-            .roles(OPERATORS)
             .answers_as(204, "Given up.", Vec::new())
             .refuses(&[Code::NotFound, Code::IllegalTransition, Code::Conflict]),
     ];

@@ -1,7 +1,7 @@
 //! What the contract has and this node has not yet. The route table is made from this list, so the two cannot differ.
 
+use crate::http::access::Action;
 use crate::http::documents::call::Call;
-use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
 
 /// One path without its `/api/v1`, as the router writes it, with the methods that the contract gives it.
@@ -12,12 +12,12 @@ pub struct Later {
     pub methods: &'static [&'static str],
     /// What it will be.
     pub summary: &'static str,
-    /// Answered without a token too.
-    pub open: bool,
+    /// The row of the table of rules.
+    pub action: Action,
 }
 
 const fn later(path: &'static str, methods: &'static [&'static str], summary: &'static str) -> Later {
-    Later { path, methods, summary, open: false }
+    Later { path, methods, summary, action: Action::NotBuilt }
 }
 
 /// Calls that are not built yet; each answers 422 `not_available` to any method and role.
@@ -31,8 +31,8 @@ pub const LATER: &[Later] = &[
     later("/restaurants/{tail:.*}", &["get", "put"], "Restaurants"),
     later("/search/{tail:.*}", &["get"], "Search"),
     // Signing in is for people who have no token yet.
-    Later { open: true, ..later("/auth/{tail:.*}", &["post"], "Sign-in") },
-    later("/admin/{tail:.*}", &["post"], "Admin acts"),
+    Later { action: Action::NotBuiltOpen, ..later("/auth/{tail:.*}", &["post"], "Sign-in") },
+    later("/admin/{tail:.*}", &["post"], "Other admin acts"),
     later("/analytics/{tail:.*}", &["get"], "Analytics"),
     later("/osmand", &["get", "post"], "The OsmAnd tracker protocol"),
     later("/owntracks", &["post"], "The OwnTracks tracker protocol"),
@@ -44,8 +44,8 @@ pub fn calls() -> Vec<Call> {
         later.methods.iter().map(|method| {
             let path = format!("/api/v1{}", later.path.replace(":.*", ""));
             let call = Call::new(method, path, id(method, later.path), later.summary);
-            let call = Call { refusals: vec![Code::NotAvailable], ..call.tag("later").about("Not built yet.") };
-            if later.open { call } else { call.roles(&Role::ALL) }
+            Call { refusals: vec![Code::NotAvailable], ..call.tag("later").about("Not built yet.") }
+                .under(later.action.rule())
         })
     };
     LATER.iter().flat_map(of).collect()

@@ -2,7 +2,6 @@
 
 use crate::http::documents::call::Call;
 use crate::http::documents::call::get;
-use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
 
 const ABOUT: &str = "Speaks WebSocket only. Browsers, which cannot set a header here, offer the subprotocols `beeline.v1` and \
@@ -13,17 +12,16 @@ const HEADERS: &[(&str, &str)] =
 /// The calls.
 pub fn calls() -> Vec<Call> {
     let doors = [
-        get("/ws/driver", "driverSocket", "A driver's socket").roles(&[Role::Driver]),
-        get("/ws/customer", "customerSocket", "A customer's socket; a service follows any customer's orders")
-            .roles(&[Role::Customer, Role::Service]),
-        get("/ws/operator", "operatorSocket", "An operator's socket").roles(&[Role::Operator, Role::Admin]),
+        get("/ws/driver", "driverSocket", "A driver's socket"),
+        get("/ws/customer", "customerSocket", "A customer's socket; a service follows any customer's orders"),
+        get("/ws/operator", "operatorSocket", "An operator's socket"),
     ];
     let whole = |door: Call| {
         door.tag("sockets")
             .about(ABOUT)
             .headers(HEADERS)
             .answers_as(101, "The socket is open.", Vec::new())
-            .refuses(&[Code::UpgradeRequired])
+            .refuses(&[Code::UpgradeRequired, Code::TooMany])
     };
     doors.into_iter().map(whole).collect()
 }

@@ -2,12 +2,13 @@
 
 use super::client::*;
 use super::server::Server;
-use super::server::order;
-use super::server::push_position;
+use super::server::fill;
 use crate::http::socket::Caps;
 use crate::http::socket::Timings;
 use std::io::ErrorKind;
 use std::time::Duration;
+use std::time::Instant;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 
 async fn ask(server: &Server, who: &str) -> (TcpStream, String) {
@@ -72,25 +73,18 @@ async fn an_oldest_socket_that_does_not_read_makes_room_all_the_same() {
     let timings = Timings { farewell: Duration::from_secs(1), stall: Duration::from_secs(60), ..Timings::default() };
     let server = Server::capped(timings, Caps::new(Some(1), None));
     let mut deaf = {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
         let mut stream = socket.connect(server.addr).await.unwrap();
         request(&mut stream, &upgrade_head("who: driver:d-1\r\n")).await;
         Client { stream }
     };
     eventually("it is in", || server.rails.state().sockets == 1).await;
-    let outbox = server.book.newest();
-    let fill = async {
-        while outbox.state().latest == 0 || !outbox.is_ringing() {
-            for number in 0..1_000 {
-                push_position(&outbox, &order("o-1"), number);
-                tokio::task::yield_now().await;
-            }
-        }
-    };
-    within(fill).await;
+    fill(&server.book.newest(), u32::MAX).await;
+    let since = Instant::now();
     let mut newest = open(&server, "driver:d-1").await;
     eventually("the deaf one is gone", || server.rails.state().sockets == 1).await;
+    assert!(since.elapsed() < Duration::from_secs(5), "the kernel alone takes longer: {:?}", since.elapsed());
     // The kernel has its farewell, or it was reset because not even that could be handed over.
     let end = async {
         loop {

@@ -175,12 +175,15 @@ impl Client {
 
     /// The code and reason of the close frame, past whatever else comes.
     pub async fn closed(&mut self) -> (u16, String) {
-        loop {
-            let frame = self.next().await.expect("a close frame");
-            if frame.opcode == CLOSE {
-                let code = u16::from_be_bytes([frame.payload[0], frame.payload[1]]);
-                return (code, String::from_utf8(frame.payload[2..].to_vec()).unwrap());
+        within(async {
+            loop {
+                let frame = self.next().await.expect("a close frame");
+                if frame.opcode == CLOSE {
+                    let code = u16::from_be_bytes([frame.payload[0], frame.payload[1]]);
+                    return (code, String::from_utf8(frame.payload[2..].to_vec()).unwrap());
+                }
             }
-        }
+        })
+        .await
     }
 }

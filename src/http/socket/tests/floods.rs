@@ -73,10 +73,11 @@ async fn a_flood_of_data_frames_is_closed_with_4429() {
 }
 
 #[actix_web::test]
-async fn a_backlog_of_frames_and_a_thousand_a_second_after_it_are_let_be() {
+async fn a_backlog_of_frames_and_800_a_second_after_it_are_let_be() {
     let server = Server::start();
     let mut client = Client::open(server.addr).await;
-    client.send(frame(FIN | TEXT, b"-").repeat(DATA_FRAMES_BURST as usize - 10)).await;
+    // Half of what is allowed at once, so that a busy machine, on which the bucket fills late, makes no difference.
+    client.send(frame(FIN | TEXT, b"-").repeat(DATA_FRAMES_BURST as usize / 2)).await;
     let hundred = frame(FIN | TEXT, b"-").repeat(100);
     let mut pace = interval(Duration::from_millis(125));
     pace.tick().await;

@@ -83,7 +83,8 @@ async fn a_header_each_second_holds_a_used_connection_no_longer() {
 
 #[actix_web::test]
 async fn a_connection_is_kept_for_the_next_request() {
-    let server = Server::start();
+    // The framework's own clock, and not the warden's.
+    let server = Server::with(Timings { http_between: Duration::from_secs(60), ..Timings::default() });
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let mut pace = interval(Duration::from_secs(2));
     for _ in 0..3 {
@@ -123,7 +124,7 @@ async fn a_request_under_way_takes_its_time() {
 
 #[actix_web::test]
 async fn a_large_answer_may_be_read_slowly_to_its_end() {
-    let server = Server::with(Timings { http_between: SHORT, ..Timings::default() });
+    let server = Server::with(Timings { http_between: SHORT, http_idle: SHORT, ..Timings::default() });
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let mut stream = socket.connect(server.addr).await.unwrap();

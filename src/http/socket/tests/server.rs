@@ -198,6 +198,23 @@ pub fn push_position(outbox: &Outbox, order: &OrderId, number: u32) -> bool {
     outbox.latest(order, format!("{number:0>160}").into(), Instant::now())
 }
 
+/// Pushes up to so many positions, each after the one before was written; how many were before nothing is any more.
+pub async fn fill(outbox: &Outbox, most: u32) -> u32 {
+    const STUCK: Duration = Duration::from_millis(200);
+    for number in 0..most {
+        push_position(outbox, &order("o-1"), number);
+        let written = async {
+            while outbox.is_ringing() {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(STUCK, written).await.is_err() {
+            return number;
+        }
+    }
+    most
+}
+
 pub fn order(name: &str) -> OrderId {
     OrderId::parse(name).unwrap()
 }

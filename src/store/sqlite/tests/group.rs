@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 /// The writer, held up inside a job until `release` is dropped or sent to.
-struct HeldUp {
-    store: Arc<SqliteStore>,
-    release: mpsc::Sender<()>,
+pub(super) struct HeldUp {
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) release: mpsc::Sender<()>,
     _folder: TempDir,
 }
 
@@ -34,11 +34,11 @@ async fn held_up_with(on_commit: impl Fn(Duration, usize) + Send + 'static) -> H
     HeldUp { store, release, _folder: folder }
 }
 
-async fn held_up() -> HeldUp {
+pub(super) async fn held_up() -> HeldUp {
     held_up_with(|_, _| {}).await
 }
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "{what}");
@@ -258,9 +258,11 @@ async fn closing_writes_what_waits() {
 async fn nobody_waits_for_ever() {
     let soon = Duration::from_millis(1);
     let (_keep, answer) = tokio::sync::oneshot::channel::<StoreResult<()>>();
-    assert!(matches!(written(answer, soon).await, Err(StoreError::MaybeApplied(_))));
+    let Err(silence) = within(soon, answer, StoreError::MaybeApplied).await else { panic!("answered") };
+    assert!(matches!(silent::<()>(silence), Err(StoreError::MaybeApplied(_))));
     let (_keep, answer) = tokio::sync::oneshot::channel::<StoreResult<()>>();
-    assert!(matches!(found(answer, soon).await, Err(StoreError::Aborted(_))));
+    let Err(silence) = within(soon, answer, StoreError::Aborted).await else { panic!("answered") };
+    assert!(matches!(silent::<()>(silence), Err(StoreError::Aborted(_))));
 }
 
 #[tokio::test]
@@ -269,6 +271,43 @@ async fn a_dead_writer_is_told_to_those_who_wait() {
     let (call, answer) = Call::new(|_| Ok(()));
     queue.push(call).unwrap();
     drop(queue::Abandon(Arc::clone(&queue)));
-    assert!(matches!(written(answer, CALL_TIMEOUT).await, Err(StoreError::MaybeApplied(_))));
+    let told = heard(answer, &Circuit::default(), StoreError::MaybeApplied).await;
+    assert!(matches!(told, Err(StoreError::MaybeApplied(_))));
     assert!(matches!(queue.push(Call::new(|_| Ok(())).0), Err(StoreError::Aborted(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_read_before_tracks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = start(folder.path());
+    let (told, order) = mpsc::channel();
+    // Every reader is busy, so that both kinds wait; then one is let go.
+    let mut held = Vec::new();
+    for _ in 0..READERS {
+        let (release, released) = mpsc::channel::<()>();
+        let (entered, inside) = tokio::sync::oneshot::channel();
+        let (call, answer) = Call::new(move |_| {
+            let _ = entered.send(());
+            let _ = released.recv_timeout(Duration::from_secs(20));
+            Ok(())
+        });
+        store.reads.push(call).unwrap();
+        inside.await.unwrap();
+        held.push((release, answer));
+    }
+    let say = |word: &'static str| {
+        let told = told.clone();
+        Call::new(move |_| {
+            told.send(word).unwrap();
+            Ok(())
+        })
+    };
+    let (track, read_track) = say("track");
+    store.reads.push_bulk(track, 1).unwrap();
+    let (order_read, read_order) = say("order");
+    store.reads.push(order_read).unwrap();
+    let (first, _) = held.pop().unwrap();
+    drop(first);
+    assert_eq!((read_order.await.unwrap(), read_track.await.unwrap()), (Ok(()), Ok(())));
+    assert_eq!(order.try_iter().collect::<Vec<_>>(), ["order", "track"]);
 }

@@ -4,6 +4,7 @@
 mod crash;
 mod group;
 mod migrations;
+mod revived;
 mod speed;
 
 use super::*;
