@@ -58,9 +58,16 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("web::to(", ROUTERS),
     ("principal_of(", &["src/http/auth/", "src/http/access/caller.rs"]),
 ];
-/// The table's routes; what is open to everybody: pages, documents, and the ready tokens of a development server.
-const ROUTERS: &[&str] =
-    &["src/http/routes.rs", "src/http/problem.rs", "src/http/pages.rs", "src/http/documents/serve.rs", "src/node.rs"];
+/// The table's routes; what is open to everybody: pages, documents, the ready tokens of a development server, and the echo
+/// that no release has.
+const ROUTERS: &[&str] = &[
+    "src/http/routes.rs",
+    "src/http/problem.rs",
+    "src/http/pages.rs",
+    "src/http/documents/serve.rs",
+    "src/http/echo.rs",
+    "src/node.rs",
+];
 
 /// Texts that have no place here, what to do instead, and where they do have one. In pieces, because this file is read as well.
 const NEVER: &[(&str, &str, &str)] = &[
