@@ -60,7 +60,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("web::to(", ROUTERS),
     ("principal_of(", &["src/http/auth/", "src/http/access/caller.rs", "src/http/api.rs"]),
 ];
-/// The table's routes; what is open to everybody: pages, documents, and the ready tokens of a development server.
+/// The table's routes; what is open to everybody: pages, documents, the ready tokens of a development server, and the echo
+/// that no release has.
 const ROUTERS: &[&str] = &[
     "src/http/routes.rs",
     "src/http/problem.rs",
