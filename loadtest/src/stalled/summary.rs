@@ -29,11 +29,13 @@ const P50_NOISE_MS: f64 = 0.1;
 
 type Column = (&'static str, fn(&Bout) -> Option<f64>);
 
-const COLUMNS: [Column; 25] = [
+const COLUMNS: [Column; 28] = [
     ("alone_p50_ms", |bout| Some(bout.alone.screen?.p50)),
     ("alone_p99_ms", |bout| Some(bout.alone.screen?.p99)),
     ("beside_readers_p50_ms", |bout| Some(bout.beside_readers.screen?.p50)),
     ("beside_readers_p99_ms", |bout| Some(bout.beside_readers.screen?.p99)),
+    ("beside_filling_p50_ms", |bout| Some(bout.beside_filling.screen?.p50)),
+    ("beside_filling_p99_ms", |bout| Some(bout.beside_filling.screen?.p99)),
     ("beside_stalled_p50_ms", |bout| Some(bout.beside_stalled.screen?.p50)),
     ("beside_stalled_p99_ms", |bout| Some(bout.beside_stalled.screen?.p99)),
     ("alone_again_p50_ms", |bout| Some(bout.alone_again.screen?.p50)),
@@ -48,6 +50,7 @@ const COLUMNS: [Column; 25] = [
     ("beside_stalled_cores", |bout| Some(bout.beside_stalled.server_cores)),
     ("drift_kib_per_s", |bout| Some(bout.memory.drift_kib_per_s)),
     ("user_bytes_each", |bout| Some(bout.memory.bytes_each)),
+    ("user_net_bytes_each", |bout| Some(bout.memory.net_bytes_each)),
     ("send_queue_bytes_each", |bout| Some(bout.kernel.send_queue_each)),
     ("send_queue_bytes_max", |bout| Some(f64::from(bout.kernel.send_queue_max))),
     ("kernel_bytes_each", |bout| Some(bout.kernel.memory_each)),
@@ -96,7 +99,11 @@ fn goals(bouts: &[&Bout], median: &BTreeMap<&'static str, f64>, tls: bool) -> Ve
     let unserved: u64 = bouts.iter().map(|bout| bout.behind as u64 + bout.troubles).sum();
     let p50_limit = of("alone_p50_ms").map_or(P50_NOISE_MS, |p50| P50_NOISE_MS.max(P50_RISE_MAX * p50));
     vec![
-        at_most("user space each, bytes", of("user_bytes_each"), if tls { USER_BYTES_MAX_TLS } else { USER_BYTES_MAX }),
+        at_most(
+            "user space each, bytes",
+            of("user_net_bytes_each"),
+            if tls { USER_BYTES_MAX_TLS } else { USER_BYTES_MAX },
+        ),
         at_most("send queue in the kernel each, bytes", of("send_queue_bytes_each"), KERNEL_BYTES_MAX),
         at_most("kernel memory of it each, bytes", of("kernel_bytes_each"), KERNEL_BYTES_MAX),
         at_most("all stalled ones gone, s (worst)", gone_worst, GONE_MAX_S),
@@ -152,6 +159,7 @@ mod tests {
         let bout = Bout {
             alone: phase(0.2, 2.0),
             beside_readers: phase(0.2, 2.0),
+            beside_filling: phase(0.3, 5.0),
             beside_stalled: phase(0.2, stalled_p99),
             alone_again: phase(0.2, 2.0),
             gone_s,
@@ -160,7 +168,8 @@ mod tests {
                 peak_kib: 1,
                 after_kib: 1,
                 drift_kib_per_s: 0.0,
-                bytes_each: user_kib * 1_024.0,
+                bytes_each: 2.0 * user_kib * 1_024.0,
+                net_bytes_each: user_kib * 1_024.0,
             },
             kernel: Kernel { send_queue_each: 5_000.0, send_queue_max: 9_000, memory_each: 9_000.0 },
             descriptors: Descriptors { alone: 400, beside: 1_400, after: 400 },
