@@ -70,12 +70,10 @@ pub struct Memory {
     pub peak_kib: u64,
     /// When those were gone.
     pub after_kib: u64,
-    /// What it grew by in a second while nobody was stopped, before and after, KiB: the store's page cache, mostly.
-    pub drift_kib_per_s: f64,
     /// `(peak - before) / stalled`, bytes; everything else that grew meanwhile is in it.
     pub bytes_each: f64,
-    /// The same without what the drift comes to in that time.
-    pub net_bytes_each: f64,
+    /// What it grew by in a second while nobody was stopped, before and after, KiB: the store's page cache, mostly.
+    pub drift_kib_per_s: f64,
 }
 
 /// What the kernel held for those that stopped, bytes; from the look at which it was most.
@@ -147,7 +145,6 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
     let phase = |span: Span| judge.phase(&outcome.tally, span);
     let stop = Span { from_us: filling.from_us, ..stalled };
     let more = |(reason, count): (String, f64)| (count - evictions_before.get(&reason).unwrap_or(&0.0), reason);
-    let drift_kib_per_s = f64::midpoint(drift(&joined, &before), drift(&after, &end));
     Ok(Bout {
         alone: phase(alone)?,
         beside_readers: phase(readers)?,
@@ -155,7 +152,13 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
         beside_stalled: phase(stalled)?,
         alone_again: phase(again)?,
         gone_s: (last.open == 0).then_some(stop.length().as_secs_f64()),
-        memory: Memory::of([before.resident_kib, peak_kib, after.resident_kib], drift_kib_per_s, stop.length(), row),
+        memory: Memory {
+            before_kib: before.resident_kib,
+            peak_kib,
+            after_kib: after.resident_kib,
+            bytes_each: peak_kib.saturating_sub(before.resident_kib) as f64 * 1_024.0 / row.stalled as f64,
+            drift_kib_per_s: f64::midpoint(drift(&joined, &before), drift(&after, &end)),
+        },
         kernel: Kernel::most(watch.within(stop)),
         descriptors: Descriptors { alone: descriptors_alone, beside: before.descriptors, after: after.descriptors },
         evictions: evictions_after.into_iter().map(more).filter(|more| more.0 > 0.0).map(|(n, why)| (why, n)).collect(),
@@ -170,21 +173,6 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
 /// What memory grew by between two looks, KiB a second.
 fn drift(from: &Sample, to: &Sample) -> f64 {
     (to.resident_kib as f64 - from.resident_kib as f64) / (to.at_us - from.at_us) as f64 * 1e6
-}
-
-impl Memory {
-    fn of([before_kib, peak_kib, after_kib]: [u64; 3], drift_kib_per_s: f64, stop: Duration, row: &Row) -> Self {
-        let growth_kib = peak_kib.saturating_sub(before_kib) as f64;
-        let each = |kib: f64| kib * 1_024.0 / row.stalled as f64;
-        Self {
-            before_kib,
-            peak_kib,
-            after_kib,
-            drift_kib_per_s,
-            bytes_each: each(growth_kib),
-            net_bytes_each: each(growth_kib - drift_kib_per_s * stop.as_secs_f64()),
-        }
-    }
 }
 
 impl Kernel {
@@ -224,7 +212,7 @@ impl Bout {
             "{}, gone {:?} s, user {:.0} B each, send queue {:.0} B each, evictions {:?}",
             phases.join(", "),
             self.gone_s,
-            self.memory.net_bytes_each,
+            self.memory.bytes_each,
             self.kernel.send_queue_each,
             self.evictions
         )
