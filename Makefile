@@ -23,6 +23,10 @@ test-long: pages ## the same rules over many more cases and rounds, and the meas
 bench: ## the figures of docs/benchmarks, taken on this machine
 	cargo build --release --locked --workspace
 	$(TARGET)/release/loadtest steady --server-bin $(TARGET)/release/beeline --out $(TARGET)/steady.json
+	$(TARGET)/release/loadtest stalled --server-bin $(TARGET)/release/beeline --out $(TARGET)/slow-readers.json
+	$(TARGET)/release/loadtest stalled --server-bin $(TARGET)/release/beeline --tls --kind never --out $(TARGET)/slow-readers-tls.json
+	$(TARGET)/release/loadtest claims --server-bin $(TARGET)/release/beeline --out $(TARGET)/claims.json
+	$(TARGET)/release/loadtest handshakes --server-bin $(TARGET)/release/beeline --out $(TARGET)/handshakes.json
 
 contest: ## a million contested assignments against the real server; the history must show one winner each
 	BEELINE_CONTEST=$${BEELINE_CONTEST:-1000000} cargo test --release --locked --test stories -- contest --nocapture

@@ -36,7 +36,7 @@ const GROWTH_MAX_KIB: f64 = 32.0 * 1_024.0;
 /// What a refusal may take, milliseconds.
 const REFUSAL_MAX_MS: f64 = 100.0;
 
-/// What was measured.
+/// One round.
 #[derive(Debug, Serialize)]
 pub struct Claims {
     /// Whether the server spoke TLS.
@@ -70,9 +70,13 @@ struct Claim {
     ended: Option<Duration>,
 }
 
-/// Measures the server.
-pub fn run(args: &ClaimsArgs, target: &Target) -> anyhow::Result<Claims> {
+/// Measures the server, each round one of its own.
+pub fn run(args: &ClaimsArgs, target: &Target) -> anyhow::Result<Vec<Claims>> {
     target.require_server()?;
+    (0..args.rounds).map(|_| take_round(args, target)).collect()
+}
+
+fn take_round(args: &ClaimsArgs, target: &Target) -> anyhow::Result<Claims> {
     let (server, side) = target.server()?.context("no server")?;
     let pid = server.pid.context("memory needs the server's process: --pid")?;
     Http::new(&server.dest, 300_000).get("/healthz", None)?;

@@ -273,6 +273,9 @@ pub struct ClaimsArgs {
     /// Bytes to stream, all together: a number, or one with KiB or MiB.
     #[arg(long, default_value = "200MiB", value_parser = bytes)]
     pub bytes: u64,
+    /// Rounds to take, each with a server of its own.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub rounds: u8,
 }
 
 /// Arguments of `handshakes`.

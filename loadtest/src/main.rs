@@ -68,8 +68,8 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Claims(args) => {
             let target = Target::new(&args.target, None)?;
-            let claims = claims::run(&args, &target)?;
-            Record::new(&target, &[claims]).keep(args.target.out.as_deref())
+            let rounds = claims::run(&args, &target)?;
+            Record::new(&target, &rounds).keep(args.target.out.as_deref())
         }
         Command::Handshakes(args) => {
             let target = Target::new(&args.target, None)?;

@@ -18,7 +18,7 @@ use crate::report;
 use crate::target::Target;
 use run::{Bout, play_floor, play_server};
 use stage::Phase;
-use summary::Summary;
+use summary::{Summary, USER_BYTES_MAX, USER_BYTES_MAX_TLS};
 
 /// What is measured: who watches whom, and how the others stop.
 #[derive(Debug, Clone, Serialize)]
@@ -122,7 +122,12 @@ fn take_row(args: &StalledArgs, target: &Target, row: Row) -> anyhow::Result<Mea
             break;
         }
     }
-    let summary = Summary::of(&rounds, target.is_tls());
+    let user_bytes_max = match row.set_up {
+        SetUp::Tenth => None,
+        _ if target.is_tls() => Some(USER_BYTES_MAX_TLS),
+        _ => Some(USER_BYTES_MAX),
+    };
+    let summary = Summary::of(&rounds, user_bytes_max);
     Ok(Measured { row, tls: target.is_tls(), rounds, summary })
 }
 

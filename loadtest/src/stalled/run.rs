@@ -33,7 +33,9 @@ pub struct Bout {
     pub alone: Phase,
     /// The others there too, reading.
     pub beside_readers: Phase,
-    /// The others stopped, until all of them were gone.
+    /// The others stopped, and their kernels took in until nothing went any more: to the server they still read.
+    pub beside_filling: Phase,
+    /// The others at a standstill, until all of them were gone.
     pub beside_stalled: Phase,
     /// The healthy watchers alone again.
     pub alone_again: Phase,
@@ -70,7 +72,7 @@ pub struct Memory {
     pub after_kib: u64,
     /// `(peak - before) / stalled`, bytes; everything else that grew meanwhile is in it.
     pub bytes_each: f64,
-    /// What it grew by in a second while all still read, KiB: the part that has nothing to do with those that stop.
+    /// What it grew by in a second while nobody was stopped, before and after, KiB: the store's page cache, mostly.
     pub drift_kib_per_s: f64,
 }
 
@@ -111,7 +113,7 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
     let pid = server.pid.context("memory needs the server's process: --pid")?;
     let mut http = Http::new(&server.dest, 300_000);
     let mut evictions = || anyhow::Ok(by_label(&scrape(side, &mut http)?, "beeline_evictions_total", "reason"));
-    let window = Duration::from_secs_f64(args.window);
+    let (window, patience) = (Duration::from_secs_f64(args.window), Duration::from_secs_f64(args.patience));
     let stage = Stage::open(server, side, row)?;
     let mut watch = Watch::new(&stage)?;
     stage.wait_until(us(args.warmup));
@@ -120,49 +122,57 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
 
     let idlers = Idlers::join(&stage, row).context("the others could not join")?;
     watch.peers = idlers.addresses()?;
-    watch.samples.clear();
     watch.span(&stage, SETTLE, |_| false)?;
-    let at_first = watch.look(&stage)?;
-    let beside_readers = watch.span(&stage, window, |_| false)?;
+    let joined = watch.look(&stage)?;
+    let readers = watch.span(&stage, window, |_| false)?;
     let evictions_before = evictions()?;
     let before = watch.look(&stage)?;
 
     host::forget_resident_peak(pid)?;
     let stopped = idlers.stop(row.kind)?;
-    let beside_stalled = watch.span(&stage, Duration::from_secs_f64(args.patience), |sample| sample.open == 0)?;
+    let filling = watch.span(&stage, patience, |sample| sample.open == 0 || sample.waiting == row.stalled)?;
+    let stalled = watch.span(&stage, patience.saturating_sub(filling.length()), |sample| sample.open == 0)?;
     let peak_kib = host::resident_peak_kib(pid)?;
-    let gone = watch.samples.last().is_some_and(|sample| sample.open == 0);
+    let last = watch.look(&stage)?;
     watch.span(&stage, SETTLE, |_| false)?;
-    let after = watch.look(&stage)?;
     let evictions_after = evictions()?;
     drop(stopped);
-    let alone_again = watch.span(&stage, window, |_| false)?;
+    let after = watch.look(&stage)?;
+    let again = watch.span(&stage, window, |_| false)?;
+    let end = watch.look(&stage)?;
 
     let (outcome, judge) = stage.close()?;
     let phase = |span: Span| judge.phase(&outcome.tally, span);
+    let stop = Span { from_us: filling.from_us, ..stalled };
     let more = |(reason, count): (String, f64)| (count - evictions_before.get(&reason).unwrap_or(&0.0), reason);
     Ok(Bout {
         alone: phase(alone)?,
-        beside_readers: phase(beside_readers)?,
-        beside_stalled: phase(beside_stalled)?,
-        alone_again: phase(alone_again)?,
-        gone_s: gone.then_some((beside_stalled.to_us - beside_stalled.from_us) as f64 / 1e6),
+        beside_readers: phase(readers)?,
+        beside_filling: phase(filling)?,
+        beside_stalled: phase(stalled)?,
+        alone_again: phase(again)?,
+        gone_s: (last.open == 0).then_some(stop.length().as_secs_f64()),
         memory: Memory {
             before_kib: before.resident_kib,
             peak_kib,
             after_kib: after.resident_kib,
-            drift_kib_per_s: (before.resident_kib as f64 - at_first.resident_kib as f64) / args.window,
             bytes_each: peak_kib.saturating_sub(before.resident_kib) as f64 * 1_024.0 / row.stalled as f64,
+            drift_kib_per_s: f64::midpoint(drift(&joined, &before), drift(&after, &end)),
         },
-        kernel: Kernel::most(watch.within(beside_stalled)),
+        kernel: Kernel::most(watch.within(stop)),
         descriptors: Descriptors { alone: descriptors_alone, beside: before.descriptors, after: after.descriptors },
         evictions: evictions_after.into_iter().map(more).filter(|more| more.0 > 0.0).map(|(n, why)| (why, n)).collect(),
         behind: outcome.behind,
         troubles: outcome.troubles,
         texts: outcome.texts,
         send_lateness: outcome.send_lateness,
-        samples: watch.some_within(beside_stalled, SAMPLES_KEPT),
+        samples: watch.some_within(stop, SAMPLES_KEPT),
     })
+}
+
+/// What memory grew by between two looks, KiB a second.
+fn drift(from: &Sample, to: &Sample) -> f64 {
+    (to.resident_kib as f64 - from.resident_kib as f64) / (to.at_us - from.at_us) as f64 * 1e6
 }
 
 impl Kernel {
@@ -190,6 +200,7 @@ impl Bout {
         let phases = [
             ("alone", &self.alone),
             ("readers", &self.beside_readers),
+            ("filling", &self.beside_filling),
             ("stalled", &self.beside_stalled),
             ("again", &self.alone_again),
         ];

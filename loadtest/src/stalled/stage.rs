@@ -42,6 +42,13 @@ pub struct Span {
     pub server_cores: f64,
 }
 
+impl Span {
+    /// How long it is.
+    pub fn length(&self) -> Duration {
+        Duration::from_micros(self.to_us - self.from_us)
+    }
+}
+
 /// What the healthy watchers saw in a part of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Phase {
@@ -200,7 +207,7 @@ impl Judge {
         let p99s = seconds.values().filter_map(|second| Some(second.quantiles()?.p99));
         let screen = screen.quantiles();
         Ok(Phase {
-            seconds: (span.to_us - span.from_us) as f64 / 1e6,
+            seconds: span.length().as_secs_f64(),
             due: self.watches.iter().map(|driver| due(*driver) as u64).sum(),
             delivered: screen.map_or(0, |screen| screen.count),
             screen,

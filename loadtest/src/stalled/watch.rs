@@ -25,6 +25,8 @@ pub struct Sample {
     pub descriptors: usize,
     /// Watched connections that it or the kernel still holds something for.
     pub open: usize,
+    /// Those that have something waiting for them.
+    pub waiting: usize,
     /// Bytes written to those and not acknowledged, all together.
     pub queued_bytes: u64,
     /// The most of one of them.
@@ -59,6 +61,7 @@ impl Watch {
             resident_kib: host::resident_kib(self.pid)?,
             descriptors: host::descriptors(self.pid)?,
             open: ours.len(),
+            waiting: ours.iter().filter(|held| held.queued_bytes > 0).count(),
             queued_bytes: ours.iter().map(|held| u64::from(held.queued_bytes)).sum(),
             queued_bytes_max: ours.iter().map(|held| held.queued_bytes).max().unwrap_or(0),
             kernel_bytes: ours.iter().map(|held| u64::from(held.memory_bytes)).sum(),
