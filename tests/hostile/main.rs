@@ -2,7 +2,7 @@
 //!
 //! Each row of the list of attacks is one named test; beside them stand the proofs that need many tries: connections cut
 //! anywhere, frames mutated at random, deliveries held against the store.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod bare;
 mod commands;

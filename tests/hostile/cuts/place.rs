@@ -23,7 +23,7 @@ impl Place {
 
     fn pass_one(&mut self, byte: u8) {
         if self.line_ends < 4 {
-            let awaited = if self.line_ends % 2 == 0 { b'\r' } else { b'\n' };
+            let awaited = if self.line_ends.is_multiple_of(2) { b'\r' } else { b'\n' };
             self.line_ends = if byte == awaited { self.line_ends + 1 } else { 0 };
         } else if self.to_pass > 0 {
             self.to_pass -= 1;

@@ -1,9 +1,10 @@
 //! One client that sends spoilt frames, one at a time, and reads what each earns.
 
 use super::frames::Standing;
+use super::frames::Stream;
 use super::frames::TEXT;
+use super::frames::follow;
 use super::frames::frame;
-use super::frames::standing;
 use super::messages::Door;
 use super::messages::is_contract;
 use super::messages::is_earned;
@@ -62,7 +63,9 @@ impl Attacker {
             } else if outcome == Outcome::Held && lying.len() < LEFT_LYING {
                 let door = self.door;
                 lying.spawn(async move {
-                    given_up(raw, door).await.map_err(|what| format!("{door:?}: {what} for {}", shown(&bytes)))
+                    given_up(raw, door, follow(&bytes, door.message_max()))
+                        .await
+                        .map_err(|what| format!("{door:?}: {what} for {}", shown(&bytes)))
                 });
             }
         }
@@ -77,7 +80,7 @@ impl Attacker {
 
     /// Sends the bytes and then a good message, which is answered unless the bytes forbid it.
     async fn try_once(&self, raw: &mut Raw, bytes: &[u8], number: u64) -> Result<Outcome, String> {
-        let (standing, has_closed) = standing(bytes, self.door.message_max());
+        let Stream { standing, closes, .. } = follow(bytes, self.door.message_max());
         raw.send(bytes).await;
         if standing == Standing::Within {
             return Ok(Outcome::Held);
@@ -96,7 +99,7 @@ impl Attacker {
                     was_answered |= is_answer(&frame);
                 }
                 Came::Control => was_answered = true,
-                Came::Close(code) if is_earned(code, has_closed) => return Ok(Outcome::Closed(code)),
+                Came::Close(code) if is_earned(code, closes) => return Ok(Outcome::Closed(code)),
                 Came::Close(code) => return Err(format!("closed with {code}")),
                 Came::End => return Err("the connection ended without a close frame".to_owned()),
                 Came::Nothing => return Err(format!("no answer within {PATIENCE:?}")),
@@ -114,12 +117,14 @@ fn is_answer(frame: &Value) -> bool {
     matches!(frame["type"].as_str(), Some("ok" | "error" | "rejected" | "flagged" | "ack"))
 }
 
-/// A half frame is given up within 5 s, with 1008; news may come before. A driver's next connection may end it first.
-async fn given_up(mut raw: Raw, door: Door) -> Result<(), String> {
+/// A half frame is given up within 5 s, with 1008; news may come before. What was whole before it may have
+/// earned another end, and a driver's next connection ends this one.
+async fn given_up(mut raw: Raw, door: Door, sent: Stream) -> Result<(), String> {
     loop {
         match raw.read(PATIENCE).await? {
             Came::Close(1008) => return Ok(()),
             Came::Close(4409) if door == Door::Driver => return Ok(()),
+            Came::Close(code) if sent.wholes > 0 && is_earned(code, sent.closes) => return Ok(()),
             Came::Frame(_) | Came::Control => {}
             other => return Err(format!("{other:?} for half a frame and then nothing")),
         }

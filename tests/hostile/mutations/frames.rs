@@ -44,39 +44,63 @@ pub enum Standing {
     Offended,
 }
 
-/// Follows bytes that begin between two frames. Whether a close frame was whole among them is told too.
-pub fn standing(mut bytes: &[u8], max_payload: u64) -> (Standing, bool) {
-    let mut closes = false;
+/// What a stream of bytes is to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    pub standing: Standing,
+    /// Frames that are whole.
+    pub wholes: usize,
+    /// A close frame is among them.
+    pub closes: bool,
+}
+
+/// Follows bytes that begin between two frames and outside a message.
+pub fn follow(mut bytes: &[u8], max_payload: u64) -> Stream {
+    let (mut stream, mut in_message) = (Stream { standing: Standing::Between, wholes: 0, closes: false }, false);
     while !bytes.is_empty() {
-        let [first, second, ..] = *bytes else { return (Standing::Within, closes) };
-        let (opcode, is_control, short) = (first & 0x0F, first & 0x08 != 0, second & 0x7F);
-        let is_known = matches!(opcode, 0..=2 | 8..=10);
-        if first & 0x70 != 0 || second & 0x80 == 0 || !is_known || (is_control && (first & 0x80 == 0 || short > 125)) {
-            return (Standing::Offended, closes);
+        let [first, second, ..] = *bytes else { return Stream { standing: Standing::Within, ..stream } };
+        if !is_acceptable(first, second, in_message) {
+            return Stream { standing: Standing::Offended, ..stream };
         }
-        let header = header_len(bytes);
-        let Some(declared) = bytes.get(2..header - 4) else { return (Standing::Within, closes) };
-        let length = match short {
-            ..126 => u64::from(short),
-            _ => declared.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-        };
+        let Some(length) = declared(bytes) else { return Stream { standing: Standing::Within, ..stream } };
         if length > max_payload {
-            return (Standing::Offended, closes);
+            return Stream { standing: Standing::Offended, ..stream };
         }
-        let whole = header + usize::try_from(length).unwrap();
+        let whole = header_len(bytes) + usize::try_from(length).unwrap();
         if bytes.len() < whole {
-            return (Standing::Within, closes);
+            return Stream { standing: Standing::Within, ..stream };
         }
-        closes |= opcode == 8;
+        let is_control = first & 0x08 != 0;
+        in_message = if is_control { in_message } else { first & 0x80 == 0 };
+        stream.closes |= first & 0x0F == 8;
+        stream.wholes += 1;
         bytes = &bytes[whole..];
     }
-    (Standing::Between, closes)
+    stream
+}
+
+/// What the first two bytes of a frame may be, within a message or outside.
+fn is_acceptable(first: u8, second: u8, in_message: bool) -> bool {
+    let fits = match first & 0x0F {
+        0 => in_message,
+        1 | 2 => !in_message,
+        8..=10 => first & 0x80 != 0 && second & 0x7F <= 125,
+        _ => false,
+    };
+    fits && first & 0x70 == 0 && second & 0x80 != 0
+}
+
+/// The length in a header, once that is there without its mask.
+fn declared(frame: &[u8]) -> Option<u64> {
+    let more = frame.get(2..header_len(frame) - 4)?;
+    let short = frame[1] & 0x7F;
+    Some(if short < 126 { u64::from(short) } else { more.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)) })
 }
 
 #[test]
 fn a_stream_stands_between_frames_within_one_or_after_an_offence() {
     let good = frame(TEXT, b"hello", [1, 2, 3, 4]);
-    let stand = |bytes: &[u8]| standing(bytes, 1_000).0;
+    let stand = |bytes: &[u8]| follow(bytes, 1_000).standing;
     assert_eq!(stand(&good), Standing::Between);
     assert!((1..good.len()).all(|cut| stand(&good[..cut]) == Standing::Within));
     assert_eq!(stand(&frame(TEXT, &[7; 1_001], [0; 4])[..8]), Standing::Offended);
@@ -84,5 +108,12 @@ fn a_stream_stands_between_frames_within_one_or_after_an_offence() {
     assert_eq!(stand(&[TEXT, 0x05]), Standing::Offended, "unmasked");
     assert_eq!(stand(&[0xC1, 0x85]), Standing::Offended, "a reserved bit");
     assert_eq!(stand(&[0x09, 0x80]), Standing::Offended, "a ping in pieces");
-    assert_eq!(standing(&[good, frame(CLOSE, b"", [0; 4])].concat(), 1_000), (Standing::Between, true));
+    assert_eq!(stand(&[0x00, 0x85]), Standing::Offended, "goes on with nothing");
+    assert_eq!(
+        stand(&[frame(0x01, b"a", [0; 4]), vec![TEXT, 0x85]].concat()),
+        Standing::Offended,
+        "a second beginning"
+    );
+    let closed = follow(&[good, frame(CLOSE, b"", [0; 4])].concat(), 1_000);
+    assert_eq!(closed, Stream { standing: Standing::Between, wholes: 2, closes: true });
 }
