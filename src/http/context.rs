@@ -59,7 +59,7 @@ pub async fn around<B: MessageBody + 'static>(
         let refusal = Problem::new(Code::Malformed).detail("A token never goes into a query string.");
         let refused = request.into_response(refusal.error_response());
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
-    } else if let Some(refusal) = upgrades::refusal(request.path(), request.headers()) {
+    } else if let Some(refusal) = upgrades::refusal(request.headers()) {
         let refused = request.into_response(upgrades::refuse(&refusal));
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
     } else {

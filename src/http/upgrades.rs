@@ -1,5 +1,5 @@
-//! Upgrades this server does not speak, and those that are not what they look like: refused with 400 (426 where a socket
-//! might be had), and the connection with them.
+//! Upgrades this server does not speak, and those that are not what they look like: refused with 400, and the connection
+//! with them.
 //!
 //! HTTP lets a server ignore an upgrade it does not know. A proxy in front that believes in it does not: from then on it
 //! passes bytes through unseen (`h2c` smuggling). Nor do two readers agree on where an upgrade ends that has a body. The
@@ -12,17 +12,15 @@ use actix_web::ResponseError;
 use actix_web::http::ConnectionType;
 use actix_web::http::header;
 use actix_web::http::header::HeaderMap;
-use actix_web::http::header::HeaderValue;
 
-/// Why a request for this path with these headers is refused, whoever asks.
+/// Why a request with these headers is refused, whoever asks.
 #[must_use]
-pub fn refusal(path: &str, headers: &HeaderMap) -> Option<Problem> {
+pub fn refusal(headers: &HeaderMap) -> Option<Problem> {
     let mut offers = headers.get_all(header::UPGRADE);
     let offer = offers.next()?;
     let is_websocket = offer.to_str().is_ok_and(|offer| offer.trim().eq_ignore_ascii_case("websocket"));
     if !is_websocket || offers.next().is_some() {
-        let code = if path.starts_with("/ws/") { Code::UpgradeRequired } else { Code::Malformed };
-        return Some(Problem::new(code).detail("The only upgrade from here is to websocket."));
+        return Some(Problem::new(Code::Malformed).detail("The only upgrade from here is to websocket."));
     }
     let has_length = headers.get_all(header::CONTENT_LENGTH).any(|length| length.as_bytes() != b"0");
     let has_body = has_length || headers.contains_key(header::TRANSFER_ENCODING);
@@ -33,9 +31,6 @@ pub fn refusal(path: &str, headers: &HeaderMap) -> Option<Problem> {
 #[must_use]
 pub fn refuse(problem: &Problem) -> HttpResponse {
     let mut response = problem.error_response();
-    if problem.code == Code::UpgradeRequired {
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    }
     response.head_mut().set_connection_type(ConnectionType::Close);
     response
 }
@@ -46,16 +41,12 @@ mod tests {
     use super::*;
     use actix_web::http::header::HeaderName;
 
-    fn status(path: &str, lines: &[(&str, &str)]) -> Option<u16> {
+    fn is_refused(lines: &[(&str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        refusal(path, &headers).map(|problem| problem.status())
-    }
-
-    fn is_refused(lines: &[(&str, &str)]) -> bool {
-        status("/healthz", lines) == Some(400)
+        refusal(&headers).is_some_and(|problem| problem.status() == 400)
     }
 
     #[test]
@@ -73,12 +64,10 @@ mod tests {
         assert!(is_refused(&[("upgrade", "websocket"), ("content-length", "5")]));
         assert!(is_refused(&[("upgrade", "websocket"), ("transfer-encoding", "chunked")]));
     }
+
     #[test]
-    fn where_a_socket_might_be_had_the_refusal_says_how() {
-        assert_eq!(status("/ws/customer", &[("upgrade", "h2c")]), Some(426));
-        assert_eq!(status("/ws/customer", &[("upgrade", "websocket"), ("content-length", "5")]), Some(400));
-        let answer = refuse(&Problem::new(Code::UpgradeRequired));
-        assert_eq!(answer.headers().get("upgrade").unwrap(), "websocket");
+    fn the_connection_ends_with_the_refusal() {
+        let answer = refuse(&Problem::new(Code::Malformed));
         assert_eq!(answer.head().connection_type(), ConnectionType::Close);
     }
 }

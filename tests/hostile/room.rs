@@ -89,7 +89,7 @@ async fn an_upgrade_to_another_protocol_is_refused_and_the_connection_closed() {
             400,
         ),
         ("/healthz", "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n", 400),
-        ("/ws/customer", "Connection: Upgrade\r\nUpgrade: h2c\r\n", 426),
+        ("/ws/customer", "Connection: Upgrade\r\nUpgrade: h2c\r\n", 400),
     ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n{hidden}");

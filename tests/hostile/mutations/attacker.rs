@@ -117,12 +117,13 @@ fn is_answer(frame: &Value) -> bool {
     matches!(frame["type"].as_str(), Some("ok" | "error" | "rejected" | "flagged" | "ack"))
 }
 
-/// A half frame is given up within 5 s, with 1008; news may come before. What was whole before it may have
+/// A half frame is given up within 5 s, with 1008, or at once with 1007 where its text is spoilt already; news may come
+/// before. What was whole before it may have
 /// earned another end, and a driver's next connection ends this one.
 async fn given_up(mut raw: Raw, door: Door, sent: Stream) -> Result<(), String> {
     loop {
         match raw.read(PATIENCE).await? {
-            Came::Close(1008) => return Ok(()),
+            Came::Close(1007 | 1008) => return Ok(()),
             Came::Close(4409) if door == Door::Driver => return Ok(()),
             Came::Close(code) if sent.wholes > 0 && is_earned(code, sent.closes) => return Ok(()),
             Came::Frame(_) | Came::Control => {}
