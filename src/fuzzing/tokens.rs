@@ -120,11 +120,14 @@ fn only_if_allowed(desk: &Desk, lines: &[u8], key: &str, roles: &[Role]) {
     let Some(token) = signed(lines, key) else { return };
     let Ok(principal) = desk.verifier.verify(&token, NOW) else { return };
     assert!(roles.contains(&principal.role), "{principal:?}");
-    let mut parts = lines.splitn(2, |byte| *byte == b'\n');
-    let mut part = || serde_json::from_slice::<Value>(parts.next().unwrap_or_default()).unwrap_or_default();
-    let (head, claims) = (part(), part());
-    check_head(&head);
-    check_claims(&claims, &principal);
+    let (head, claims) = std::str::from_utf8(lines).expect("a token is text").split_once('\n').expect("two lines");
+    // A field that nobody reads may hold what no parser can keep: half a surrogate pair, 1e400.
+    if let Ok(head) = serde_json::from_str(head) {
+        check_head(&head);
+    }
+    if let Ok(claims) = serde_json::from_str(claims) {
+        check_claims(&claims, &principal);
+    }
 }
 
 fn check_head(head: &Value) {
