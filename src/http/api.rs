@@ -2,7 +2,6 @@
 
 use crate::actors::world::World;
 use crate::http::auth::Auth;
-use crate::http::auth::principal_of;
 use crate::http::gate::Gate;
 use crate::http::rates::Rates;
 use crate::http::sessions::Client;
@@ -14,6 +13,7 @@ use crate::protocol::identity::Principal;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
 use crate::telemetry::UpgradeRefusal;
+use actix_web::HttpMessage;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::ResponseError;
@@ -59,7 +59,9 @@ impl Api {
             Ok(opening) => opening,
             Err(error) => return self.refused(error),
         };
-        let seat = self.gate.enter(request, &principal_of(request)?).map_err(|turned| {
+        // Left there by the check that let the caller come this far.
+        let who = request.extensions().get::<Principal>().cloned().ok_or_else(|| Problem::new(Code::Unauthorized))?;
+        let seat = self.gate.enter(request, &who).map_err(|turned| {
             self.world.metrics.upgrade_refused(turned.label());
             Problem::from(turned)
         })?;

@@ -16,8 +16,12 @@ use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-const NO_CAPS: [(&str, &str); 2] =
-    [("BEELINE_MAX_SOCKETS_PER_PRINCIPAL", "0"), ("BEELINE_MAX_SOCKETS_PER_ADDRESS", "0")];
+/// One machine plays everybody, as often as it likes.
+const NO_LIMITS: [(&str, &str); 3] = [
+    ("BEELINE_MAX_SOCKETS_PER_PRINCIPAL", "0"),
+    ("BEELINE_MAX_SOCKETS_PER_ADDRESS", "0"),
+    ("BEELINE_RATE_BROWSE", "0"),
+];
 
 async fn readiness(server: &Server) -> (u16, Value) {
     let answer = server.http.get(format!("{}/readyz", server.base)).send().await.unwrap();
@@ -29,7 +33,7 @@ async fn above_the_memory_limit_sockets_are_refused_and_those_open_go_on() {
     let resident = Server::start().await.metric("beeline_resident_bytes").await;
     assert!(resident > 1_000_000.0, "{resident}");
     let limit = format!("{}MiB", (resident / 1_048_576.0).ceil() as u64 + 12);
-    let server = Server::with(&[NO_CAPS[0], NO_CAPS[1], ("BEELINE_MEMORY_HIGH", &limit)]).await;
+    let server = Server::with(&[&NO_LIMITS[..], &[("BEELINE_MEMORY_HIGH", &limit)]].concat()).await;
     let customer = server.caller("customer", "c-1");
     let mut first = customer.socket("/ws/customer").await;
     assert_eq!(readiness(&server).await.1["status"], "ready");
@@ -107,7 +111,7 @@ async fn an_upgrade_to_another_protocol_is_refused_and_the_connection_closed() {
 async fn serve_with_few_files(folder: &std::path::Path, open_files: u32) -> (tokio::process::Child, String, String) {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -n {open_files}; exec \"$0\" serve --dev"), env!("CARGO_BIN_EXE_beeline")]);
-    command.env("BEELINE_LISTEN", "127.0.0.1:0").env("BEELINE_DATA", folder).envs(NO_CAPS).kill_on_drop(true);
+    command.env("BEELINE_LISTEN", "127.0.0.1:0").env("BEELINE_DATA", folder).envs(NO_LIMITS).kill_on_drop(true);
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
