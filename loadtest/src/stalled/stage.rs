@@ -63,6 +63,8 @@ pub struct Phase {
     /// The p99 of its seconds, the middle one of them: what a neighbour does to the machine for a moment spoils one second
     /// of many and leaves this alone. Milliseconds.
     pub second_p99_ms: Option<f64>,
+    /// The p99 of each of its seconds, in order.
+    pub each_second_p99_ms: Vec<f64>,
     /// Cores that the server kept busy.
     pub server_cores: f64,
 }
@@ -204,14 +206,15 @@ impl Judge {
                 Entry::Vacant(second) => second.insert(Latencies::new()?).add(receipt.took_us),
             }
         }
-        let p99s = seconds.values().filter_map(|second| Some(second.quantiles()?.p99));
+        let p99s: Vec<f64> = seconds.values().filter_map(|second| Some(second.quantiles()?.p99)).collect();
         let screen = screen.quantiles();
         Ok(Phase {
             seconds: span.length().as_secs_f64(),
             due: self.watches.iter().map(|driver| due(*driver) as u64).sum(),
             delivered: screen.map_or(0, |screen| screen.count),
             screen,
-            second_p99_ms: median(p99s.collect()),
+            second_p99_ms: median(p99s.clone()),
+            each_second_p99_ms: p99s,
             server_cores: span.server_cores,
         })
     }

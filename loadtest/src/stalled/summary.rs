@@ -149,7 +149,15 @@ mod tests {
 
     fn phase(p50: f64, p99: f64) -> Phase {
         let screen = Some(Quantiles { p50, p99, ..Quantiles::default() });
-        Phase { seconds: 1.0, due: 1, delivered: 1, screen, second_p99_ms: Some(p99), server_cores: 0.1 }
+        Phase {
+            seconds: 1.0,
+            due: 1,
+            delivered: 1,
+            screen,
+            second_p99_ms: Some(p99),
+            each_second_p99_ms: vec![p99],
+            server_cores: 0.1,
+        }
     }
 
     fn round(void: bool, stalled_p99: f64, gone_s: Option<f64>, user_kib: f64) -> Round {
