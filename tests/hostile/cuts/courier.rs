@@ -35,12 +35,26 @@ pub struct Courier {
     pub sent_again: u64,
     clock_ms: i64,
     news_at: Instant,
+    /// What was claimed and sent again, for whoever must find out where a fix was lost.
+    diary: Vec<String>,
 }
 
 impl Courier {
     pub fn new(name: String, address: String, token: String, dice: Dice) -> Self {
         let (fixes, news_at) = (Vec::new(), Instant::now());
-        Self { name, address, token, dice, fixes, settled: 0, connections: 0, sent_again: 0, clock_ms: 0, news_at }
+        Self {
+            name,
+            address,
+            token,
+            dice,
+            fixes,
+            settled: 0,
+            connections: 0,
+            sent_again: 0,
+            clock_ms: 0,
+            news_at,
+            diary: Vec::new(),
+        }
     }
 
     /// Streams for as long as cuts are wanted, and then until all is settled.
@@ -119,6 +133,12 @@ impl Courier {
         let open = self.fixes[from..].to_vec();
         self.sent_again += open.len() as u64;
         let portion = if self.dice.one_in(2) { 1 } else { BATCH };
+        self.diary.push(format!(
+            "connection {}: known {known}, settled {}, again {from}..{} by {portion}",
+            self.connections,
+            self.settled,
+            self.fixes.len()
+        ));
         for fixes in open.chunks(portion) {
             let frame = if portion == 1 { fixes[0].clone() } else { json!({ "type": "locations", "fixes": fixes }) };
             if !line.say(&frame).await {
@@ -135,12 +155,19 @@ impl Courier {
                 if seq > self.fixes.len() || frame["conflated"] != json!([]) {
                     return Err(format!("{frame}, when {} fixes were made", self.fixes.len()));
                 }
+                self.diary.push(format!("ack {seq}"));
                 self.settled = self.settled.max(seq);
                 self.news_at = Instant::now();
                 Ok(())
             }
-            Some("rejected") if frame["code"] == "duplicate" => Ok(()),
-            Some("ok") => Ok(()),
+            Some("rejected") if frame["code"] == "duplicate" => {
+                self.diary.push(format!("rejected {}", frame["seq"]));
+                Ok(())
+            }
+            Some("ok") => {
+                self.diary.push(format!("{frame}"));
+                Ok(())
+            }
             _ => Err(format!("unexpected: {frame}")),
         }
     }
@@ -162,7 +189,7 @@ impl Courier {
                 None => break,
             }
         }
-        exactly_once(&seqs, self.fixes.len())
+        exactly_once(&seqs, self.fixes.len()).map_err(|what| format!("{what}; its last connections: {:#?}", self.diary))
     }
 }
 
