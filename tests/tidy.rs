@@ -58,7 +58,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("web::post()", ROUTERS),
     ("web::route()", ROUTERS),
     ("web::to(", ROUTERS),
-    ("principal_of(", &["src/http/auth/", "src/http/access/caller.rs", "src/http/api.rs"]),
+    ("principal_of(", &["src/http/auth/", "src/http/access/caller.rs"]),
 ];
 /// The table's routes; what is open to everybody: pages, documents, the ready tokens of a development server, and the echo
 /// that no release has.
