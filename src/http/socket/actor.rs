@@ -6,6 +6,7 @@
 use super::assembler::Assembler;
 use super::assembler::Whole;
 use super::conn::Conn;
+use super::rails::Eviction;
 use super::session::Session;
 use super::session::Sink;
 use super::session::Written;
@@ -175,6 +176,9 @@ impl<S: Session> Actor for Socket<S> {
 impl<S: Session> Drop for Socket<S> {
     fn drop(&mut self) {
         self.outbox.hang_up();
+        if self.code.is_none() && self.conn.was_given_up() {
+            self.conn.rails.count(Eviction::Stalled);
+        }
         self.conn.rails.socket_closed();
     }
 }

@@ -31,6 +31,9 @@ const SEND_BUFFER_BYTES: usize = 32 * 1024;
 const NOTSENT_LOWAT_BYTES: u32 = 4 * 1024;
 /// Unacknowledged for so long, the kernel gives the connection up.
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
+/// A connection that ends after its news has been stuck for so long was given up by the kernel: it counts from its first
+/// unanswered try, and the warden looks once a second.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 /// Tasks a session may have under way before no more is read from its client.
 const TASKS_MAX: u32 = 16;
 
@@ -60,6 +63,8 @@ pub(super) struct Conn {
     pub(super) polls: Cell<u64>,
     /// Since when the session has been woken without the body being polled, and `polls` then.
     pub(super) stuck: Cell<Option<(Tick, u64)>>,
+    /// It was ended from here, at once.
+    was_reset: Cell<bool>,
     /// When the last heartbeat was asked for.
     pub(super) pinged: Cell<Tick>,
     /// When the session's token expires.
@@ -103,6 +108,7 @@ impl Conn {
             partial_since: Cell::new(None),
             polls: Cell::new(0),
             stuck: Cell::new(None),
+            was_reset: Cell::new(false),
             pinged: Cell::new(now),
             expires_at: Cell::new(Millis(i64::MAX)),
             closing: Cell::new(None),
@@ -184,10 +190,18 @@ impl Conn {
     /// Ends the connection at once: the peer sees a reset, the kernel drops what is unsent, and the dispatcher, woken
     /// by the hang-up, drops its task. False when the descriptor is another connection's by now.
     pub(super) fn reset(&self) -> bool {
+        self.was_reset.set(true);
         self.with_socket(|socket| {
             socket.set_linger(Some(Duration::ZERO))?;
             socket.shutdown(Shutdown::Both)
         })
+    }
+
+    /// Whether the kernel ended it because nothing was taken in, which it mostly does before the warden: what was to be
+    /// sent had been stuck for most of that time.
+    pub(super) fn was_given_up(&self) -> bool {
+        let stuck = self.stuck.get().map(|(since, _)| tick().since(since));
+        !self.was_reset.get() && stuck.is_some_and(|stuck| stuck >= GIVEN_UP)
     }
 
     /// Ends the connection in order: nothing more is read, what has been answered is still sent. False when that has

@@ -110,8 +110,10 @@ impl Warden {
     fn inspect_socket(&self, conn: &Conn, outbox: &Outbox, now: Tick, wall: Millis) {
         let timings = &self.rails.timings;
         let older_than = |since: Tick, limit: Duration| now.since(since) >= limit;
-        // Whoever may see no more is not waited for as long as others: what is on its way to them could still be read.
-        let stall = if outbox.is_cut() { timings.farewell } else { timings.stall };
+        let is_silent = older_than(conn.last_in.get(), timings.heartbeat * 2);
+        // Whoever may see no more is not waited for as long as others: what is on its way to them could still be read. Nor is
+        // whoever has been silent so long, whatever its kernel took in until now.
+        let stall = if outbox.is_cut() || is_silent { timings.farewell } else { timings.stall };
         if is_stalled(conn, outbox, now, stall) {
             self.reset(conn, Eviction::Stalled);
         } else if conn.must_give_way() {
@@ -120,7 +122,7 @@ impl Warden {
             self.cut(outbox, Eviction::Expired, CloseCode::Token, "token expired");
         } else if conn.partial_since.get().is_some_and(|since| older_than(since, conn.half_frame.get())) {
             self.close(outbox, Eviction::HalfFrame, CloseCode::Policy, "incomplete message");
-        } else if older_than(conn.last_in.get(), timings.heartbeat * 2) {
+        } else if is_silent {
             self.close(outbox, Eviction::Silent, CloseCode::Silent, "nothing heard");
         } else if older_than(conn.pinged.get(), timings.heartbeat) {
             conn.pinged.set(now);

@@ -148,6 +148,41 @@ async fn a_reader_of_a_byte_a_second_is_reset_like_one_that_reads_nothing() {
     eventually("it is freed", || server.rails.state().sockets == 0).await;
 }
 
+#[actix_web::test]
+async fn whom_the_kernel_gives_up_counts_as_stalled() {
+    let server = Server::with(Timings { stall: Duration::from_secs(60), ..Timings::default() });
+    let _deaf = Client::open_narrow(server.addr).await;
+    eventually("it is in", || server.rails.state().sockets == 1).await;
+    fill(&server.book.newest(), u32::MAX).await;
+    // The kernel takes eight seconds.
+    let mut looks = interval(Duration::from_millis(50));
+    let gone = async {
+        while server.rails.state().sockets > 0 {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the kernel gives it up");
+    assert_eq!(server.rails.state().stalled, 1);
+}
+
+#[actix_web::test]
+async fn whoever_is_silent_and_does_not_read_is_waited_for_no_longer() {
+    let timings = Timings {
+        heartbeat: Duration::from_millis(500),
+        farewell: Duration::from_millis(500),
+        stall: Duration::from_secs(60),
+        ..Timings::default()
+    };
+    let server = Server::with(timings);
+    let _deaf = Client::open_narrow(server.addr).await;
+    eventually("it is in", || server.rails.state().sockets == 1).await;
+    fill(&server.book.newest(), u32::MAX).await;
+    let since = tokio::time::Instant::now();
+    eventually("it is reset", || server.rails.state().sockets == 0).await;
+    assert!(since.elapsed() < Duration::from_secs(6), "the kernel alone takes eight: {:?}", since.elapsed());
+    assert_eq!(server.rails.state().stalled, 1);
+}
+
 // Under TLS, where the last bytes may be stuck between the session and the kernel; else there is room made for them.
 #[actix_web::test]
 async fn whoever_does_not_take_in_the_end_of_its_socket_is_reset() {
