@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo test test-long bench contest mdrp lint fmt pages
+.PHONY: help demo test test-long bench contest conformance mdrp lint fmt pages
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,9 +23,16 @@ test-long: pages ## the same rules over many more cases and rounds, and the meas
 bench: ## the figures of docs/benchmarks, taken on this machine
 	cargo build --release --locked --workspace
 	$(TARGET)/release/loadtest steady --server-bin $(TARGET)/release/beeline --out $(TARGET)/steady.json
+	$(TARGET)/release/loadtest stalled --server-bin $(TARGET)/release/beeline --out $(TARGET)/slow-readers.json
+	$(TARGET)/release/loadtest stalled --server-bin $(TARGET)/release/beeline --tls --kind never --out $(TARGET)/slow-readers-tls.json
+	$(TARGET)/release/loadtest claims --server-bin $(TARGET)/release/beeline --out $(TARGET)/claims.json
+	$(TARGET)/release/loadtest handshakes --server-bin $(TARGET)/release/beeline --out $(TARGET)/handshakes.json
 
 contest: ## a million contested assignments against the real server; the history must show one winner each
 	BEELINE_CONTEST=$${BEELINE_CONTEST:-1000000} cargo test --release --locked --test stories -- contest --nocapture
+
+conformance: ## the Autobahn suite (wstest on the PATH, Python 2.7) against a test build with /ws/echo, in no release
+	scripts/conformance.sh
 
 mdrp: ## dispatch on the public instances in $BEELINE_MDRP (default ../shared/data/mdrp)
 	cargo build --release --locked

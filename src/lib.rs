@@ -22,4 +22,6 @@ pub mod node;
 pub mod telemetry;
 
 pub mod evaluate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod simulate;

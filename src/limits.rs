@@ -16,6 +16,18 @@ pub const FRAME_MAX_BYTES: usize = 16 * 1024;
 pub const DRIVER_FRAME_MAX_BYTES: usize = 256 * 1024;
 /// Fragments of one incoming message.
 pub const FRAGMENTS_MAX: usize = 16;
+/// Control frames (pings, pongs, a close) one socket may send at once; one more closes it with 4429.
+pub const CONTROL_FRAMES_BURST: u32 = 64;
+/// Control frames one socket may send each second on and on.
+pub const CONTROL_FRAMES_PER_S: u32 = 8;
+/// Data frames, each fragment one, that one socket may send at once; one more closes it with 4429.
+pub const DATA_FRAMES_BURST: u32 = 2_000;
+/// Data frames one socket may send each second on and on.
+pub const DATA_FRAMES_PER_S: u32 = 1_000;
+/// Open files kept free of connections: the store's, listeners, and what the process opens now and then.
+pub const OPEN_FILES_RESERVE: u64 = 128;
+/// Time between two looks at how much memory the process holds, in milliseconds.
+pub const MEMORY_LOOK_MS: u64 = 250;
 /// Nesting of incoming JSON.
 pub const JSON_MAX_DEPTH: usize = 8;
 /// Bytes of one HTTP request body.

@@ -4,6 +4,7 @@
 
 mod commands;
 mod compare;
+mod open_files;
 
 pub use commands::demo;
 pub use commands::migrate;
@@ -25,11 +26,14 @@ use crate::http::api::Api;
 use crate::http::auth::Auth;
 use crate::http::auth::Signer;
 use crate::http::auth::Verifier;
+use crate::http::gate::Gate;
 use crate::http::ops::Readiness;
 use crate::http::rates::Rates;
 use crate::http::socket;
 use crate::http::socket::Rails;
 use crate::http::socket::Timings;
+use crate::http::tls;
+use crate::http::tls::Tls;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::Metrics;
@@ -48,6 +52,8 @@ use std::time::Duration;
 
 /// Longest wait for the worker threads to report at the start.
 const WORKERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of the metrics' own address.
+const METRICS_CONNECTIONS_MAX: usize = 32;
 /// Drivers or orders rebuilt before other work gets a turn.
 const REBUILD_CHUNK: usize = 200;
 /// Longest time without offers' answers: what "never" comes to in milliseconds.
@@ -62,6 +68,8 @@ thread_local! {
 pub struct Node {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Whether it speaks TLS there.
+    secure: bool,
     world: Arc<World>,
     rails: Arc<Rails>,
     ready: web::Data<Readiness>,
@@ -98,9 +106,11 @@ impl Node {
         let rates = Arc::new(Rates::new(&config.limits));
         actix::spawn(sweep_rates(rates.clone()));
         let auth = Auth { verifier, origins: config.origins.clone() };
+        let gate = Gate::new(&config.limits);
+        actix::spawn(gate.memory.clone().watch());
         let signer = config.identity.secret.as_ref().filter(|_| config.dev).map(Signer::new);
         let parts = Parts {
-            api: web::Data::new(Api { world: world.clone(), auth: auth.clone(), rates: rates.clone() }),
+            api: web::Data::new(Api { world: world.clone(), auth: auth.clone(), rates: rates.clone(), gate }),
             auth: web::Data::new(auth),
             metrics: web::Data::new(metrics),
             ready: ready.clone(),
@@ -114,7 +124,14 @@ impl Node {
             serve_metrics(address, &parts)?;
         }
         let handle = server.handle();
-        Ok((Self { addr, world, rails, ready, handle, drain: config.drain }, server))
+        let secure = config.tls.is_some();
+        Ok((Self { addr, secure, world, rails, ready, handle, drain: config.drain }, server))
+    }
+
+    /// `http://ADDR` or `https://ADDR`.
+    fn url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
     }
 
     /// Waits for the workers and brings back what was under way when the last process ended; then the node takes traffic.
@@ -244,14 +261,26 @@ fn bind(
         let parts = parts.clone();
         App::new()
             .configure(move |config| configure(&parts, config))
+            .wrap(from_fn(http::cors::around))
             .wrap(from_fn(http::context::around))
+            .wrap(from_fn(http::headers::around))
             .wrap(from_fn(socket::watch_http))
     });
-    let bound = socket::tune(server, rails, config.drain)
+    let server = socket::tune(server, rails, config.drain)
         .workers(workers())
-        .backlog(8_192)
-        .bind(config.listen)
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
+        .max_connections(open_files::connections_per_worker(workers()))
+        .backlog(8_192);
+    let bound = match &config.tls {
+        None => server.bind(config.listen),
+        Some(files) => {
+            let tls = Tls::load(files)?;
+            let server = server.tls_handshake_timeout(tls::HANDSHAKE_TIMEOUT).max_connection_rate(tls::HANDSHAKES_MAX);
+            let bound = server.bind_rustls_0_23(config.listen, tls.server_config());
+            actix::spawn(tls.keep_fresh());
+            bound
+        }
+    };
+    let bound = bound.with_context(|| format!("cannot listen on {}", config.listen))?;
     let addr = bound.addrs().first().copied().context("no address was bound")?;
     Ok((bound.run(), addr))
 }
@@ -268,6 +297,7 @@ fn serve_metrics(address: SocketAddr, parts: &Parts) -> anyhow::Result<()> {
     });
     let running = server
         .workers(1)
+        .max_connections(METRICS_CONNECTIONS_MAX)
         .disable_signals()
         .bind(address)
         .with_context(|| format!("cannot listen on {address} for metrics"))?

@@ -33,6 +33,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("actix_web_actors", &["src/http/socket/"]),
     ("actix_http", &["src/http/socket/"]),
     ("actix_web", &["src/http/", "src/node.rs"]),
+    ("actix_tls", &["src/http/socket/"]),
+    ("rustls", &["src/http/tls/"]),
     ("jsonwebtoken", &["src/http/auth/", "src/simulate/"]),
     ("reqwest", &["src/simulate/", "src/cli/dead_letters.rs", "src/cli/remote.rs"]),
     ("tokio_tungstenite", &["src/simulate/"]),
@@ -58,9 +60,16 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("web::to(", ROUTERS),
     ("principal_of(", &["src/http/auth/", "src/http/access/caller.rs"]),
 ];
-/// The table's routes; what is open to everybody: pages, documents, and the ready tokens of a development server.
-const ROUTERS: &[&str] =
-    &["src/http/routes.rs", "src/http/problem.rs", "src/http/pages.rs", "src/http/documents/serve.rs", "src/node.rs"];
+/// The table's routes; what is open to everybody: pages, documents, the ready tokens of a development server, and the echo
+/// that no release has.
+const ROUTERS: &[&str] = &[
+    "src/http/routes.rs",
+    "src/http/problem.rs",
+    "src/http/pages.rs",
+    "src/http/documents/serve.rs",
+    "src/http/echo.rs",
+    "src/node.rs",
+];
 
 /// Texts that have no place here, what to do instead, and where they do have one. In pieces, because this file is read as well.
 const NEVER: &[(&str, &str, &str)] = &[
@@ -218,7 +227,7 @@ fn top() -> PathBuf {
 
 /// Every text of the repository, without what is made or fetched.
 fn sources() -> Vec<Source> {
-    let made = ["target", "node_modules", ".git", "static/vendor", ".cache", "beeline-data"];
+    let made = ["target", "fuzz/target", "node_modules", ".git", "static/vendor", ".cache", "beeline-data"];
     let kinds = ["rs", "toml", "md", "mjs", "js", "css", "html", "sh", "sql", "json", "yaml", "yml"];
     let mut found = Vec::new();
     let mut folders = vec![top()];
@@ -278,6 +287,35 @@ fn links_in_the_documents_lead_somewhere() {
     assert_eq!(dead_links(&broken), ["docs/x.md: nowhere.md is not there"]);
     let found: Vec<String> = sources().iter().filter(|s| s.path.ends_with(".md")).flat_map(dead_links).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Rows of the list of attacks in docs/hostile.md.
+const ATTACKS: usize = 30;
+
+/// The names of the tests of a source that are about this row.
+fn tests_of_row(sources: &[Source], row: usize) -> Vec<String> {
+    let start = format!("fn row_{row:02}_");
+    let hostile = sources.iter().filter(|source| source.path.starts_with("tests/hostile/"));
+    let names = hostile.flat_map(|source| source.text.lines()).filter_map(|line| line.split_once(&start));
+    names.filter_map(|(_, rest)| Some(format!("row_{row:02}_{}", rest.split('(').next()?))).collect()
+}
+
+#[test]
+fn every_attack_has_its_tests_and_the_document_names_them() {
+    let sources = sources();
+    let document = &sources.iter().find(|source| source.path == "docs/hostile.md").unwrap().text;
+    let mut missing = Vec::new();
+    for row in 1..=ATTACKS {
+        let tests = tests_of_row(&sources, row);
+        if tests.is_empty() {
+            missing.push(format!("row {row} has no test"));
+        }
+        missing.extend(tests.into_iter().filter(|name| !document.contains(&format!("`{name}`"))));
+    }
+    let named = document.split('`').filter(|word| word.starts_with("row_") && word.len() > 7);
+    let known = |name: &str| sources.iter().any(|source| source.text.contains(&format!("fn {name}(")));
+    missing.extend(named.filter(|name| !known(name)).map(|name| format!("{name} is no test")));
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
 #[test]

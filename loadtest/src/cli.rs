@@ -23,6 +23,12 @@ pub enum Command {
     Steady(Box<SteadyArgs>),
     /// Open sockets, send nothing, and read the server's memory.
     Idle(IdleArgs),
+    /// Watchers that stop reading beside healthy ones: memory, time until they are gone, and what the others notice.
+    Stalled(Box<StalledArgs>),
+    /// Connections that claim enormous frames and stream: memory, and time until each is refused.
+    Claims(ClaimsArgs),
+    /// Connections that do not finish what they begin: time until each is closed.
+    Handshakes(HandshakesArgs),
 }
 
 /// Arguments of `floor`.
@@ -63,6 +69,15 @@ pub struct TargetArgs {
     /// A table of settings to use in place of bench.toml.
     #[arg(long, conflicts_with = "defaults")]
     pub settings: Option<PathBuf>,
+    /// Speak TLS with the server, under a certificate made for the run.
+    #[arg(long)]
+    pub tls: bool,
+    /// A certificate to use for it, PEM; the only one that is trusted.
+    #[arg(long, requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Which cores: pinned = server on core 0 with one worker, generator on core 1; shared = both on all.
     #[arg(long, value_enum, default_value_t = Mode::Shared)]
     pub mode: Mode,
@@ -165,6 +180,127 @@ pub enum Role {
     Customer,
 }
 
+/// Arguments of `stalled`.
+#[derive(Debug, Clone, Args)]
+pub struct StalledArgs {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Watchers that stop reading.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub readers: u32,
+    /// Watchers that go on.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub healthy: u32,
+    /// Who watches whom, one row for each with each --kind.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [SetUp::Apart, SetUp::One, SetUp::Tenth])]
+    pub set_up: Vec<SetUp>,
+    /// How they stop.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Never, Kind::Trickle])]
+    pub kind: Vec<Kind>,
+    /// Fixes a second of all drivers together when each watcher has a driver of its own.
+    #[arg(long, default_value_t = 3_000.0, value_parser = rate)]
+    pub rate: f64,
+    /// Fixes a second of the one driver whom all watch.
+    #[arg(long, default_value_t = 20.0, value_parser = rate)]
+    pub rate_one: f64,
+    /// Seconds of each phase before the stop.
+    #[arg(long, default_value_t = 15.0, value_parser = seconds)]
+    pub window: f64,
+    /// Seconds of traffic before the first.
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    pub warmup: f64,
+    /// Valid rounds to take.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub rounds: u8,
+    /// Rounds to try, void ones included.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=18))]
+    pub rounds_max: u8,
+    /// Seconds after which stalled ones that are still there count as never gone; well above the goal.
+    #[arg(long, default_value_t = 60.0, value_parser = seconds)]
+    pub patience: f64,
+    /// Seed of the city and of the phases.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Milliseconds of the floor's p99 above which a round is void; for tests on a busy machine.
+    #[arg(long, hide = true, default_value_t = 5.0)]
+    pub void_above: f64,
+}
+
+/// Who watches whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetUp {
+    /// Each watcher its own driver.
+    Apart,
+    /// All watch one driver: sockets of one customer, of one order.
+    One,
+    /// As `apart`, but only a tenth of all watchers stops.
+    Tenth,
+}
+
+/// How a watcher stops reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It reads nothing any more, and its kernel takes in little.
+    Never,
+    /// It reads a byte a second, and sends a pong now and then.
+    Trickle,
+    /// It reads nothing any more, and its kernel takes in what the system's defaults allow.
+    Deep,
+}
+
+impl Kind {
+    /// Bytes its kernel takes in unread; `None` leaves that to the system.
+    pub fn receive_buffer(self) -> Option<usize> {
+        match self {
+            Kind::Never | Kind::Trickle => Some(4_096),
+            Kind::Deep => None,
+        }
+    }
+}
+
+/// Arguments of `claims`.
+#[derive(Debug, Clone, Args)]
+pub struct ClaimsArgs {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Connections at once.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub connections: u32,
+    /// Bytes to stream, all together: a number, or one with KiB or MiB.
+    #[arg(long, default_value = "200MiB", value_parser = bytes)]
+    pub bytes: u64,
+    /// Rounds to take, each with a server of its own.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub rounds: u8,
+}
+
+/// Arguments of `handshakes`.
+#[derive(Debug, Clone, Args)]
+pub struct HandshakesArgs {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Connections of each kind.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub connections: u32,
+    /// Seconds after which a connection that is still open counts as never closed.
+    #[arg(long, default_value_t = 60.0, value_parser = seconds)]
+    pub patience: f64,
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 4 << 30;
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let unit = units.iter().find_map(|(name, size)| Some((text.strip_suffix(name)?, *size)));
+    let (number, size) = unit.unwrap_or((text, 1));
+    let count = number.parse::<u64>().map_err(|_| "not a number of bytes".to_owned())?;
+    count.checked_mul(size).filter(|count| (1..=MOST).contains(count)).ok_or(format!("not between 1 and {MOST}"))
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     bounded(text, 0.002, 900.0)
 }
@@ -202,5 +338,11 @@ mod tests {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{args}");
         }
         assert!(Cli::try_parse_from("loadtest steady --floor-only --rate 2000,5000".split(' ')).is_ok());
+    }
+
+    #[test]
+    fn sizes_are_bytes_or_have_a_unit() {
+        assert_eq!((bytes("200MiB"), bytes("3KiB"), bytes("17")), (Ok(200 << 20), Ok(3 << 10), Ok(17)));
+        assert!(["", "0", "1GB", "-1", "9999999999999MiB"].iter().all(|text| bytes(text).is_err()));
     }
 }

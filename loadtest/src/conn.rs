@@ -1,31 +1,33 @@
-//! One client socket: connecting, the WebSocket handshake, and sending without ever waiting.
-//!
-//! Sockets connect from many loopback addresses, a hundred from each, so that a server with its default limit of
-//! sockets per address takes a whole fleet from one machine. Reading is the crew's (`crew.rs`).
+//! One client socket: the WebSocket handshake, and sending without ever waiting. Reading is the crew's (`crew.rs`).
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use socket2::{Domain, Socket, Type};
 
+use crate::dest::{Dest, Stream};
 use crate::frame;
 
-/// How long a connection and its handshake may take.
-const CONNECT_MAX: Duration = Duration::from_secs(20);
-/// Sockets from one source address.
-const SOCKETS_PER_ADDRESS: usize = 100;
 /// Longest answer to a handshake, bytes.
 const HEAD_MAX: usize = 16 * 1_024;
 
 /// A connected client socket. Senders share it; only one thread reads it.
 #[derive(Debug)]
 pub struct Conn {
-    stream: TcpStream,
+    pipe: Pipe,
     /// What the kernel has not taken yet, in order.
     unsent: Mutex<Vec<u8>>,
+}
+
+/// A stream that several threads use.
+#[derive(Debug)]
+enum Pipe {
+    /// The kernel lets one thread read while another writes.
+    Plain(TcpStream),
+    /// A TLS session is one state for both directions.
+    Tls { fd: RawFd, stream: Mutex<Stream> },
 }
 
 /// Whether everything handed to a connection has left.
@@ -52,7 +54,7 @@ impl Conn {
             unsent.extend_from_slice(wire);
             return self.write_out(&mut unsent);
         }
-        let written = match (&self.stream).write(wire) {
+        let written = match self.pipe.write(wire) {
             Ok(written) => written,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
@@ -68,7 +70,7 @@ impl Conn {
 
     fn write_out(&self, unsent: &mut Vec<u8>) -> io::Result<Sent> {
         while !unsent.is_empty() {
-            match (&self.stream).write(unsent) {
+            match self.pipe.write(unsent) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => drop(unsent.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Some),
@@ -80,33 +82,62 @@ impl Conn {
 
     /// Reads what is there; `WouldBlock` when nothing is.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.stream).read(buffer)
+        match &self.pipe {
+            Pipe::Plain(tcp) => (&mut &*tcp).read(buffer),
+            Pipe::Tls { stream, .. } => lock(stream).read(buffer),
+        }
+    }
+
+    /// Takes one byte out of the kernel, below TLS. After it [`Conn::read`] makes no sense any more under TLS.
+    pub fn drip(&self) -> io::Result<usize> {
+        let mut byte = [0];
+        match &self.pipe {
+            Pipe::Plain(tcp) => (&mut &*tcp).read(&mut byte),
+            Pipe::Tls { stream, .. } => lock(stream).tcp().read(&mut byte),
+        }
+    }
+
+    /// Whether a read that did not fill its buffer has emptied the kernel. TLS hands out record by record.
+    pub fn short_read_is_last(&self) -> bool {
+        matches!(self.pipe, Pipe::Plain(_))
+    }
+
+    /// Our address, by which the server knows this connection.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.pipe {
+            Pipe::Plain(tcp) => tcp.local_addr(),
+            Pipe::Tls { stream, .. } => lock(stream).tcp().local_addr(),
+        }
     }
 
     /// For registering with a poll.
-    pub fn fd(&self) -> std::os::fd::RawFd {
-        std::os::fd::AsRawFd::as_raw_fd(&self.stream)
+    pub fn fd(&self) -> RawFd {
+        match &self.pipe {
+            Pipe::Plain(tcp) => tcp.as_raw_fd(),
+            Pipe::Tls { fd, .. } => *fd,
+        }
     }
 }
 
-/// A blocking TCP connection to a loopback server, from the source address that socket number `index` has.
-pub fn connect_tcp(server: SocketAddr, index: usize) -> anyhow::Result<TcpStream> {
-    ensure!(server.ip().is_loopback(), "{server} is not on this machine: loopback only");
-    let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
-    if server.is_ipv4() {
-        socket.bind(&SocketAddr::new(source_address(index), 0).into())?;
+impl Pipe {
+    fn new(stream: Stream) -> io::Result<Self> {
+        stream.tcp().set_nonblocking(true)?;
+        Ok(match stream {
+            Stream::Plain(tcp) => Self::Plain(tcp),
+            Stream::Tls(_) => Self::Tls { fd: stream.tcp().as_raw_fd(), stream: Mutex::new(stream) },
+        })
     }
-    socket.connect_timeout(&server.into(), CONNECT_MAX).context("connect")?;
-    socket.set_tcp_nodelay(true)?;
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(CONNECT_MAX))?;
-    stream.set_write_timeout(Some(CONNECT_MAX))?;
-    Ok(stream)
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => (&mut &*tcp).write(bytes),
+            Self::Tls { stream, .. } => lock(stream).write(bytes),
+        }
+    }
 }
 
-fn source_address(index: usize) -> IpAddr {
-    let group = index / SOCKETS_PER_ADDRESS;
-    IpAddr::V4(Ipv4Addr::new(127, 0, 1 + (group / 250 % 250) as u8, 1 + (group % 250) as u8))
+fn lock(stream: &Mutex<Stream>) -> std::sync::MutexGuard<'_, Stream> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Who connects where.
@@ -118,16 +149,34 @@ pub struct Login {
     pub bearer: String,
 }
 
-/// Opens a WebSocket; returns it, not blocking any more, with the bytes that followed the handshake.
-pub fn open(server: SocketAddr, index: usize, login: &Login) -> anyhow::Result<(Conn, Vec<u8>)> {
+/// How the sockets of a crew connect.
+#[derive(Debug, Clone)]
+pub struct Dial {
+    /// The server.
+    pub dest: Dest,
+    /// Number of the first socket, which decides the source addresses.
+    pub first: usize,
+    /// Bytes that the kernel may hold unread; `None` leaves that to the system.
+    pub receive_buffer: Option<usize>,
+}
+
+/// Opens the `at`th WebSocket of a crew; returns it, not blocking any more, with the bytes that followed the handshake.
+pub fn open(dial: &Dial, at: usize, login: &Login) -> anyhow::Result<(Conn, Vec<u8>)> {
+    let mut stream = dial.dest.connect(dial.first + at, dial.receive_buffer)?;
+    let rest = upgrade(&mut stream, dial.dest.addr, login)?;
+    Ok((Conn { pipe: Pipe::new(stream)?, unsent: Mutex::default() }, rest))
+}
+
+/// The WebSocket handshake on a blocking stream; returns the bytes that followed it.
+pub fn upgrade(stream: &mut Stream, server: SocketAddr, login: &Login) -> anyhow::Result<Vec<u8>> {
     // The key and its answer are those of RFC 6455 section 1.3: a load client has no cache to fool.
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {}\r\n\r\n",
         login.path, login.bearer
     );
-    let mut stream = connect_tcp(server, index)?;
     stream.write_all(request.as_bytes())?;
+    stream.flush()?;
     let mut head = Vec::new();
     let mut buffer = [0; 2_048];
     let end = loop {
@@ -144,8 +193,7 @@ pub fn open(server: SocketAddr, index: usize, login: &Login) -> anyhow::Result<(
     let head = String::from_utf8_lossy(&head);
     let upgraded = head.starts_with("HTTP/1.1 101") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     ensure!(upgraded, "no upgrade: {head}{}", String::from_utf8_lossy(&rest));
-    stream.set_nonblocking(true)?;
-    Ok((Conn { stream, unsent: Mutex::default() }, rest))
+    Ok(rest)
 }
 
 #[cfg(test)]
@@ -154,24 +202,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_address_has_more_sockets_than_a_default_server_takes() {
-        let mut counts = std::collections::HashMap::new();
-        (0..19_500).for_each(|index| *counts.entry(source_address(index)).or_insert(0) += 1);
-        assert!(counts.values().all(|count| *count <= 200));
-        assert!(counts.keys().all(IpAddr::is_loopback));
-    }
-
-    #[test]
-    fn another_machine_is_refused() {
-        assert!(connect_tcp("192.0.2.1:80".parse().unwrap(), 0).unwrap_err().to_string().contains("loopback only"));
-    }
-
-    #[test]
     fn what_the_kernel_does_not_take_leaves_later_and_in_order() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = connect_tcp(listener.local_addr().unwrap(), 0).unwrap();
-        stream.set_nonblocking(true).unwrap();
-        let conn = Conn { stream, unsent: Mutex::default() };
+        let stream = Dest::plain(listener.local_addr().unwrap()).connect(0, None).unwrap();
+        let conn = Conn { pipe: Pipe::new(stream).unwrap(), unsent: Mutex::default() };
         let (mut peer, _) = listener.accept().unwrap();
         let mut sent = 0u8;
         while conn.send(&[sent; 9_973]).unwrap() == Sent::All {

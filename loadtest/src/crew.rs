@@ -5,7 +5,6 @@
 //! the set-up waits for; from [`Crew::begin`] on it also tallies. Pings are answered at all times.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -15,7 +14,7 @@ use anyhow::{Context, bail};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::conn::{Conn, Login, open};
+use crate::conn::{Conn, Dial, Login, open};
 use crate::frame::{self, Reader};
 use crate::tally::Tally;
 use crate::wire::{self, Note};
@@ -96,12 +95,12 @@ pub struct Crew {
 
 impl Crew {
     /// Opens a socket for each login, the first `drivers` of which are drivers', and starts reading.
-    pub fn connect(server: SocketAddr, logins: &[Login], drivers: usize) -> anyhow::Result<Self> {
+    pub fn connect(dial: &Dial, logins: &[Login], drivers: usize) -> anyhow::Result<Self> {
         let share = logins.len().div_ceil(OPENERS).max(1);
         let opened = std::thread::scope(|scope| {
             let open_share = |(part, logins): (usize, &[Login])| -> anyhow::Result<Vec<(Conn, Vec<u8>)>> {
                 let first = part * share;
-                logins.iter().enumerate().map(|(at, login)| open(server, first + at, login)).collect()
+                logins.iter().enumerate().map(|(at, login)| open(dial, first + at, login)).collect()
             };
             let threads: Vec<_> =
                 logins.chunks(share).enumerate().map(|part| scope.spawn(move || open_share(part))).collect();
@@ -164,6 +163,8 @@ impl Reading {
         for (index, (conn, reader)) in conns.iter().zip(&mut readers).enumerate() {
             poll.registry().register(&mut SourceFd(&conn.fd()), Token(index), Interest::READABLE)?;
             self.chunk(index, conn, reader, &mut []);
+            // What a TLS session has taken in already raises no event.
+            self.read_ready(index, conn, reader, &mut buffer);
         }
         while !self.stop.load(Ordering::Relaxed) {
             self.take_run();
@@ -204,9 +205,9 @@ impl Reading {
             match conn.read(buffer) {
                 Ok(0) => return self.ended(index, "end of stream"),
                 Ok(len) => {
-                    let full = len == buffer.len();
+                    let last = len < buffer.len() && conn.short_read_is_last();
                     self.chunk(index, conn, reader, buffer.get_mut(..len).unwrap_or_default());
-                    if !full {
+                    if last {
                         return;
                     }
                 }

@@ -60,6 +60,16 @@ pub fn resident_peak_kib(pid: u32) -> anyhow::Result<u64> {
     status_kib(pid, "VmHWM:")
 }
 
+/// From now on the most resident memory is counted anew (`/proc/PID/clear_refs`, proc(5)).
+pub fn forget_resident_peak(pid: u32) -> anyhow::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").context("clear_refs")
+}
+
+/// Open descriptors of a process.
+pub fn descriptors(pid: u32) -> anyhow::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd")).context("the server is gone")?.count())
+}
+
 fn status_kib(pid: u32, field: &str) -> anyhow::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).context("the server is gone")?;
     kib_field(&text, field).context("no memory in /proc/PID/status")
@@ -152,6 +162,8 @@ mod tests {
         }
         assert!(resident_kib(pid).unwrap() > 100);
         assert!(resident_peak_kib(pid).unwrap() > 100);
+        forget_resident_peak(pid).unwrap();
+        assert!(descriptors(pid).unwrap() > 2);
         assert!(raise_open_files().unwrap() > 64);
         assert!(Machine::read().cores > 0);
     }

@@ -4,11 +4,10 @@
 //! more than the server spends. Bodies with a length or chunked; anything else is an error.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::conn::connect_tcp;
+use crate::dest::{Dest, Stream};
 
 /// Largest body taken in, bytes.
 const BODY_MAX: usize = 16 << 20;
@@ -27,16 +26,16 @@ pub struct Reply {
 /// A connection to a server, opened when needed.
 #[derive(Debug)]
 pub struct Http {
-    server: SocketAddr,
+    server: Dest,
     /// Decides the source address.
     index: usize,
-    stream: Option<BufReader<TcpStream>>,
+    stream: Option<BufReader<Stream>>,
 }
 
 impl Http {
     /// A client; `index` decides its source address, as for sockets.
-    pub fn new(server: SocketAddr, index: usize) -> Self {
-        Self { server, index, stream: None }
+    pub fn new(server: &Dest, index: usize) -> Self {
+        Self { server: server.clone(), index, stream: None }
     }
 
     /// GET with an optional bearer token.
@@ -51,7 +50,7 @@ impl Http {
 
     fn call(&mut self, method: &str, path: &str, bearer: Option<&str>, body: Option<&str>) -> anyhow::Result<Reply> {
         use std::fmt::Write;
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.server);
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.server.addr);
         if let Some(bearer) = bearer {
             write!(request, "Authorization: Bearer {bearer}\r\n")?;
         }
@@ -66,13 +65,14 @@ impl Http {
             return Ok(reply);
         }
         // None open yet, or the server closed it for having been idle.
-        let stream = BufReader::new(connect_tcp(self.server, self.index)?);
+        let stream = BufReader::new(self.server.connect(self.index, None)?);
         self.exchange(stream, &request).with_context(|| format!("{method} {path}"))
     }
 
     /// Keeps the stream for the next call unless the answer says otherwise.
-    fn exchange(&mut self, mut stream: BufReader<TcpStream>, request: &str) -> anyhow::Result<Reply> {
+    fn exchange(&mut self, mut stream: BufReader<Stream>, request: &str) -> anyhow::Result<Reply> {
         stream.get_mut().write_all(request.as_bytes())?;
+        stream.get_mut().flush()?;
         let (reply, keep) = read_reply(&mut stream)?;
         self.stream = keep.then_some(stream);
         Ok(reply)
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_connection_is_kept_and_replaced_when_the_server_has_closed_it() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut http = Http::new(listener.local_addr().unwrap(), 0);
+        let mut http = Http::new(&Dest::plain(listener.local_addr().unwrap()), 0);
         let server = std::thread::spawn(move || {
             // Two answers on the first connection, which is then closed unasked, and one on the second.
             for answers in [2, 1] {

@@ -56,11 +56,11 @@ fn measure(of: &'static str, args: &IdleArgs, server: &Server, side: &Side) -> a
         Role::Customer => (0, args.connections as usize),
     };
     if matches!(side, Side::Beeline { .. }) {
-        Http::new(server.addr, 300_000).get("/healthz", None)?;
+        Http::new(&server.dest, 300_000).get("/healthz", None)?;
     }
-    let logins = setup::logins(side, drivers, customers)?;
+    let logins = setup::logins(side, drivers, 0..customers)?;
     let empty_kib = host::resident_kib(pid)?;
-    let crew = Crew::connect(server.addr, &logins, drivers)?;
+    let crew = Crew::connect(&server.dial(), &logins, drivers)?;
     setup::welcomed(side, &crew)?;
     std::thread::sleep(SETTLE);
     let connected_kib = host::resident_kib(pid)?;

@@ -2,13 +2,17 @@
 //! and aims at this machine only; docs/benchmarks/README.md says how figures are taken and read.
 
 mod city;
+mod claims;
 mod cli;
 mod conn;
 mod crew;
+mod dest;
 mod floor;
 mod frame;
+mod handshakes;
 mod host;
 mod http;
+mod identity;
 mod idle;
 mod measure;
 mod metrics;
@@ -16,8 +20,10 @@ mod pacer;
 mod plan;
 mod reads;
 mod report;
+mod sendq;
 mod server;
 mod setup;
+mod stalled;
 mod steady;
 mod summary;
 mod tally;
@@ -52,6 +58,23 @@ fn main() -> anyhow::Result<()> {
             let target = Target::new(&args.target, None)?;
             let results = idle::run(&args, &target)?;
             Record::new(&target, &results).keep(args.target.out.as_deref())
+        }
+        Command::Stalled(args) => {
+            let target = Target::new(&args.target, None)?;
+            let rows = stalled::run(&args, &target)?;
+            Record::new(&target, &rows).keep(args.target.out.as_deref())?;
+            ensure!(rows.iter().all(|row| row.summary.valid_rounds > 0), "a row without a valid round: disturbed");
+            Ok(())
+        }
+        Command::Claims(args) => {
+            let target = Target::new(&args.target, None)?;
+            let rounds = claims::run(&args, &target)?;
+            Record::new(&target, &rounds).keep(args.target.out.as_deref())
+        }
+        Command::Handshakes(args) => {
+            let target = Target::new(&args.target, None)?;
+            let kinds = handshakes::run(&args, &target)?;
+            Record::new(&target, &kinds).keep(args.target.out.as_deref())
         }
     }
 }

@@ -137,18 +137,18 @@ pub struct ServerSays {
 /// Runs one measurement.
 pub fn measure(server: &Server, side: &Side, offer: Offer) -> anyhow::Result<Figures> {
     let began = Instant::now();
-    let mut http = Http::new(server.addr, 300_000);
+    let mut http = Http::new(&server.dest, 300_000);
     // A first request, so that whatever a server makes on demand is there before memory is read.
     scrape(side, &mut http)?;
     let memory = |pid: Option<u32>| pid.map(host::resident_kib).transpose();
     let empty_kib = memory(server.pid)?;
-    let logins = setup::logins(side, offer.drivers, offer.watched)?;
-    let crew = Crew::connect(server.addr, &logins, offer.drivers).context("connecting")?;
+    let logins = setup::logins(side, offer.drivers, 0..offer.watched)?;
+    let crew = Crew::connect(&server.dial(), &logins, offer.drivers).context("connecting")?;
     setup::welcomed(side, &crew)?;
     std::thread::sleep(SETTLE);
     let connected_kib = memory(server.pid)?;
     let fleet = Fleet::new(offer.drivers as u32, offer.seed);
-    setup::ready(side, server.addr, &crew, &fleet, offer.drivers).context("set-up")?;
+    setup::ready(side, &server.dest, &crew, &fleet, offer.drivers).context("set-up")?;
     let ready_kib = memory(server.pid)?;
 
     let run = Running { server, side, offer, crew, refused_before: 0, http };
@@ -196,13 +196,14 @@ impl Running<'_> {
         let wall_start = SystemTime::now().duration_since(UNIX_EPOCH)? + LEAD;
         let plan = Arc::new(plan.starting(wall_start.as_millis() as i64));
         let log = Arc::new(SendLog::new(offer.drivers));
-        self.crew.begin(start, Tally::new(Arc::clone(&plan), Arc::clone(&log), offer.watched)?);
+        self.crew.begin(start, Tally::new(Arc::clone(&plan), Arc::clone(&log), (0..offer.watched).collect())?);
         let pacer = Pacer {
             conns: Arc::clone(&self.crew.conns),
             plan: Arc::clone(&plan),
             log,
             fleet,
             period_s: offer.spans.period_us as f64 / 1e6,
+            stop: Arc::default(),
         };
         let setup_s = began.elapsed().as_secs_f64();
         let sender = std::thread::Builder::new().name("pacer".into()).spawn(move || pacer.run(start))?;
@@ -273,7 +274,7 @@ impl Running<'_> {
         }
         const NAME: &str = "beeline_current_location_seconds";
         let before = Buckets::read(&scrape(self.side, &mut self.http)?, NAME);
-        let (server, per_s, drivers) = (self.server.addr, self.offer.reads_per_s, self.offer.drivers);
+        let (server, per_s, drivers) = (self.server.dest.clone(), self.offer.reads_per_s, self.offer.drivers);
         let reads = Reading { server, per_s, length, drivers }.run(secret)?;
         let after = Buckets::read(&scrape(self.side, &mut self.http)?, NAME);
         Ok((Some(reads), after.since(&before).quantiles()))
@@ -306,7 +307,7 @@ fn cpu(first: &Mark, last: &Mark, fates: &Fates, sending: &Sending) -> Option<Cp
 }
 
 /// `/metrics` of a Beeline server; the floor has none.
-fn scrape(side: &Side, http: &mut Http) -> anyhow::Result<String> {
+pub fn scrape(side: &Side, http: &mut Http) -> anyhow::Result<String> {
     if matches!(side, Side::Floor) {
         return Ok(String::new());
     }
@@ -314,6 +315,7 @@ fn scrape(side: &Side, http: &mut Http) -> anyhow::Result<String> {
     if reply.status == 200 { Ok(reply.body) } else { bail!("/metrics: {} {}", reply.status, reply.body) }
 }
 
-fn sleep_until(instant: Instant) {
+/// Sleeps until then; not at all when it is past.
+pub fn sleep_until(instant: Instant) {
     std::thread::sleep(instant.saturating_duration_since(Instant::now()));
 }

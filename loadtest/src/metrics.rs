@@ -79,6 +79,17 @@ pub fn counters_with(scrape: &str, word: &str) -> Option<f64> {
     values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
 }
 
+/// Every series of counter or gauge `name` by the value of `label`.
+pub fn by_label(scrape: &str, name: &str, label: &str) -> BTreeMap<String, f64> {
+    let series = scrape.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.split_once('}'));
+    let marker = format!("{label}=\"");
+    let labelled = series.filter_map(|(labels, rest)| {
+        let value = labels.split_once(&marker)?.1.split('"').next()?;
+        Some((value.to_owned(), rest.split_whitespace().next()?.parse().ok()?))
+    });
+    labelled.collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -123,5 +134,12 @@ beeline_fixes_conflated_total{by=\"outbox\"} 4
         assert_eq!(counters_with(BEFORE, "conflated"), Some(5.0));
         assert_eq!(counters_with(AFTER, "conflated"), Some(11.0));
         assert_eq!(counters_with(AFTER, "evicted"), None);
+    }
+
+    #[test]
+    fn series_are_told_apart_by_a_label() {
+        let got = by_label(AFTER, "beeline_fixes_conflated_total", "by");
+        assert_eq!(got.into_iter().collect::<Vec<_>>(), [("outbox".to_owned(), 4.0), ("rate".to_owned(), 7.0)]);
+        assert!(by_label(AFTER, "beeline_fixes", "by").is_empty());
     }
 }

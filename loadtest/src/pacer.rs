@@ -4,6 +4,7 @@
 //! keeps its frames in order and is tried again at each turn; the schedule does not wait for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::city::{Fleet, Place};
@@ -38,17 +39,21 @@ pub struct Pacer {
     pub fleet: Fleet,
     /// Time between two fixes of a driver, seconds.
     pub period_s: f64,
+    /// Set by whoever wants the rest of the plan left unsent.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Pacer {
-    /// Sends the whole plan, counted from `start`; returns when the last fix has gone.
+    /// Sends the plan, counted from `start`; returns when the last fix has gone or it was told to stop.
     pub fn run(mut self, start: Instant) -> anyhow::Result<Sending> {
         crate::host::sleep_precisely();
         let mut sending = Sending { counted: 0, lateness: Latencies::new()?, failed: 0 };
         let mut blocked = Vec::new();
         let (mut text, mut wire) = (String::new(), Vec::new());
         let mut n = 0;
-        while let Some(due) = self.plan.send(n) {
+        while let Some(due) = self.plan.send(n)
+            && !self.stop.load(Ordering::Relaxed)
+        {
             let now = start.elapsed();
             let wait = Duration::from_micros(due.at_us).saturating_sub(now);
             if !wait.is_zero() || Instant::now() < start {

@@ -1,11 +1,11 @@
 //! Reads of current locations over HTTP while fixes flow: a few kept-alive connections at a fixed rate, open loop.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use serde::Serialize;
 
+use crate::dest::Dest;
 use crate::http::Http;
 use crate::setup::driver_name;
 use crate::tally::{Latencies, Quantiles};
@@ -15,10 +15,10 @@ use crate::token::Mint;
 const READERS: usize = 4;
 
 /// What to read and how often.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Reading {
     /// The server.
-    pub server: SocketAddr,
+    pub server: Dest,
     /// Reads a second, all connections together.
     pub per_s: f64,
     /// For how long.
@@ -49,7 +49,7 @@ struct Share {
 
 impl Reading {
     /// Reads as service for the whole length.
-    pub fn run(self, secret: &str) -> anyhow::Result<Reads> {
+    pub fn run(&self, secret: &str) -> anyhow::Result<Reads> {
         let token = Mint::new(secret)?.token("service", "load-reader")?;
         let start = Instant::now();
         let shares = std::thread::scope(|scope| {
@@ -74,11 +74,11 @@ impl Reading {
         })
     }
 
-    fn read(self, reader: usize, start: Instant, token: &str) -> anyhow::Result<Share> {
+    fn read(&self, reader: usize, start: Instant, token: &str) -> anyhow::Result<Share> {
         crate::host::sleep_precisely();
         let mut share = Share { ok: 0, failed: 0, example: None, latency: Latencies::new()? };
         let mut random = SmallRng::seed_from_u64(reader as u64);
-        let mut http = Http::new(self.server, 200_000);
+        let mut http = Http::new(&self.server, 200_000);
         let gap_s = READERS as f64 / self.per_s;
         for n in 0.. {
             let due = Duration::from_secs_f64(gap_s * (n as f64 + reader as f64 / READERS as f64));

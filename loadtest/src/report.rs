@@ -15,7 +15,7 @@ use crate::host::Machine;
 use crate::idle::Idle;
 use crate::measure::Figures;
 use crate::steady::Row;
-use crate::summary::{COLUMNS, Sums};
+use crate::summary::{COLUMNS, Goal, Sums};
 use crate::target::Target;
 
 /// A run as it is kept.
@@ -104,11 +104,11 @@ pub fn row(row: &Row) {
         runs.extend([Some(&round.floor), round.server.as_ref()]);
     }
     heads.extend(["floor median".into(), "server median".into()]);
-    print_cells("", &heads);
+    cells("", &heads);
     let sums = [row.summary.floor.as_ref(), row.summary.server.as_ref()];
     for (name, read) in COLUMNS {
-        let cells = runs.iter().map(|run| run.and_then(read)).chain(sums.map(|sums| sums?.median.get(name).copied()));
-        print_cells(name, &cells.map(number).collect::<Vec<_>>());
+        let line = runs.iter().map(|run| run.and_then(read)).chain(sums.map(|sums| sums?.median.get(name).copied()));
+        cells(name, &line.map(number).collect::<Vec<_>>());
     }
     type Count = (&'static str, fn(&Figures) -> Option<u64>, fn(&Sums) -> Option<u64>);
     let counts: [Count; 7] = [
@@ -121,18 +121,28 @@ pub fn row(row: &Row) {
         ("troubles", |run| Some(run.closed + run.refused + run.send_failed), |sums| Some(sums.troubles)),
     ];
     for (name, of_run, of_sums) in counts {
-        let cells = runs.iter().map(|run| run.and_then(of_run)).chain(sums.map(|sums| sums.and_then(of_sums)));
-        let cells: Vec<String> = cells.map(|cell| cell.map_or_else(|| "-".into(), |count| count.to_string())).collect();
-        print_cells(name, &cells);
+        let line = runs.iter().map(|run| run.and_then(of_run)).chain(sums.map(|sums| sums.and_then(of_sums)));
+        let line: Vec<String> = line.map(|cell| cell.map_or_else(|| "-".into(), |count| count.to_string())).collect();
+        cells(name, &line);
     }
     println!("(medians of {} valid rounds; of counts, sums)", row.summary.valid_rounds);
     if let Some(ratio) = row.summary.cpu_ratio {
         println!("server CPU per delivered update, server / floor: {ratio:.2}");
     }
-    for goal in &row.summary.goals {
+    goals(&row.summary.goals);
+}
+
+/// Which goals are met.
+pub fn goals(goals: &[Goal]) {
+    for goal in goals {
         let verdict = if goal.met { "met" } else { "missed" };
         println!("{verdict:>7}  {}: {} (limit {})", goal.name, number(goal.value), goal.limit);
     }
+}
+
+/// What the table below is about.
+pub fn title(text: &str) {
+    println!("\n{text}");
 }
 
 /// Memory of idle sockets.
@@ -143,12 +153,14 @@ pub fn idle(idle: &Idle) {
     );
 }
 
-fn print_cells(name: &str, cells: &[String]) {
+/// A line of a table.
+pub fn cells(name: &str, cells: &[String]) {
     let cells: String = cells.iter().map(|cell| format!(" {cell:>14}")).collect();
-    println!("{name:<24}{cells}");
+    println!("{name:<28}{cells}");
 }
 
-fn number(value: Option<f64>) -> String {
+/// A figure in a table; `-` when it was not taken.
+pub fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".into(), |value| format!("{value:.3}"))
 }
 

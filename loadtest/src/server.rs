@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::conn::Dial;
+use crate::dest::Dest;
 use crate::host;
+use crate::identity::Identity;
 
 /// How long a server may take to say where it listens.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -24,8 +27,8 @@ const LOG_TAIL: usize = 2_000;
 /// A server and how to look at it from outside.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
-    pub addr: SocketAddr,
+    /// Where it listens, and how it is spoken with.
+    pub dest: Dest,
     /// Its process, if known; without it there are no figures of CPU and memory.
     pub pid: Option<u32>,
     started: Option<Started>,
@@ -48,12 +51,20 @@ pub struct Launch {
     pub settings: Vec<(String, String)>,
     /// The only core it may use; `None` for all.
     pub core: Option<usize>,
+    /// Its certificate; `None` for no TLS.
+    pub identity: Option<Identity>,
 }
 
 impl Server {
-    /// A server that somebody else started.
-    pub fn running(url: &str, pid: Option<u32>) -> anyhow::Result<Self> {
-        Ok(Self { addr: parse_url(url)?, pid, started: None })
+    /// A server that somebody else started, with this certificate if any.
+    pub fn running(url: &str, pid: Option<u32>, identity: Option<&Identity>) -> anyhow::Result<Self> {
+        let tls = identity.map(Identity::client_config).transpose()?;
+        Ok(Self { dest: Dest { addr: parse_url(url)?, tls }, pid, started: None })
+    }
+
+    /// How a first crew connects.
+    pub fn dial(&self) -> Dial {
+        Dial { dest: self.dest.clone(), first: 0, receive_buffer: None }
     }
 
     /// Starts one and waits until it listens.
@@ -68,6 +79,12 @@ impl Server {
         }
         command.env("BEELINE_LISTEN", "127.0.0.1:0").env("BEELINE_DATA", folder.join("data"));
         command.envs(launch.settings.iter().map(|(name, value)| (name, value)));
+        if let Some(identity) = &launch.identity {
+            let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+            std::fs::write(&certificate, &identity.certificate)?;
+            std::fs::write(&key, &identity.key)?;
+            command.env("BEELINE_TLS_CERT", certificate).env("BEELINE_TLS_KEY", key);
+        }
         let core = launch.core;
         // SAFETY: between fork and exec only two system calls are made; nothing is allocated or locked.
         #[allow(unsafe_code)]
@@ -80,12 +97,15 @@ impl Server {
         let child = command.spawn().with_context(|| format!("cannot start {}", launch.program.display()))?;
         let pid = child.id();
         let mut server = Self {
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            dest: Dest {
+                addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+                tls: launch.identity.as_ref().map(Identity::client_config).transpose()?,
+            },
             pid: Some(pid),
             started: Some(Started { child, folder }),
         };
         match server.first_line() {
-            Ok(addr) => server.addr = addr,
+            Ok(addr) => server.dest.addr = addr,
             Err(error) => bail!("the server did not start: {error:#}\n{}", server.log_tail()),
         }
         Ok(server)
@@ -150,9 +170,10 @@ impl Drop for Server {
     }
 }
 
-/// The address in `http://ADDR`; loopback only, since a load run aimed elsewhere is an attack.
+/// The address in `http://ADDR` or `https://ADDR`; loopback only, since a load run aimed elsewhere is an attack.
 pub fn parse_url(url: &str) -> anyhow::Result<SocketAddr> {
-    let host = url.strip_prefix("http://").with_context(|| format!("{url}: only http://ADDR:PORT"))?;
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = host.with_context(|| format!("{url}: only http://ADDR:PORT or https://"))?;
     let host = host.strip_suffix('/').unwrap_or(host);
     let host = host.strip_prefix("localhost:").map_or_else(|| host.to_owned(), |port| format!("127.0.0.1:{port}"));
     let addr: SocketAddr = host.parse().with_context(|| format!("{url}: not an address and a port"))?;
@@ -175,10 +196,10 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_a_target() {
-        for url in ["http://127.0.0.1:80", "http://localhost:80/", "http://[::1]:80", "http://127.9.9.9:1"] {
+        for url in ["http://127.0.0.1:80", "http://localhost:80/", "http://[::1]:80", "https://127.9.9.9:1"] {
             assert!(parse_url(url).is_ok(), "{url}");
         }
-        for url in ["http://192.0.2.1:80", "http://example.com:80", "https://127.0.0.1:80", "http://0.0.0.0:80", "x"] {
+        for url in ["http://192.0.2.1:80", "http://example.com:80", "ftp://127.0.0.1:80", "http://0.0.0.0:80", "x"] {
             assert!(parse_url(url).is_err(), "{url}");
         }
     }
@@ -191,6 +212,7 @@ mod tests {
             args: vec!["-c".into(), script.into()],
             settings: Vec::new(),
             core: None,
+            identity: None,
         };
         let error = format!("{:#}", Server::start(&launch).unwrap_err());
         assert!(error.contains("nonsense") && error.contains("the reason"), "{error}");
@@ -204,6 +226,7 @@ mod tests {
             args: vec!["-c".into(), script.into()],
             settings: Vec::new(),
             core: Some(0),
+            identity: None,
         };
         let server = Server::start(&launch).unwrap();
         let (pid, folder) = (server.pid.unwrap(), server.started.as_ref().unwrap().folder.clone());

@@ -3,7 +3,6 @@
 //!
 //! Each stage waits for its answers until a deadline and fails with what was refused.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -13,6 +12,7 @@ use serde_json::json;
 use crate::city::{DROPOFF, FAR_PICKUP, Fleet};
 use crate::conn::Login;
 use crate::crew::Crew;
+use crate::dest::Dest;
 use crate::http::Http;
 use crate::pacer::write_fix;
 use crate::token::Mint;
@@ -49,11 +49,11 @@ fn customer_name(index: usize) -> String {
     format!("load-c{index}")
 }
 
-/// Who connects: `drivers` drivers, then `customers` customers.
-pub fn logins(side: &Side, drivers: usize, customers: usize) -> anyhow::Result<Vec<Login>> {
+/// Who connects: drivers 0 to `drivers`, then the customers of these numbers, the same one as often as it is named.
+pub fn logins(side: &Side, drivers: usize, customers: impl IntoIterator<Item = usize>) -> anyhow::Result<Vec<Login>> {
     let people = (0..drivers)
         .map(|index| ("/ws/driver", "driver", driver_name(index)))
-        .chain((0..customers).map(|index| ("/ws/customer", "customer", customer_name(index))));
+        .chain(customers.into_iter().map(|index| ("/ws/customer", "customer", customer_name(index))));
     match side {
         Side::Floor => Ok(people.map(|(path, _, name)| Login { path, bearer: name }).collect()),
         Side::Beeline { secret } => {
@@ -73,24 +73,27 @@ pub fn welcomed(side: &Side, crew: &Crew) -> anyhow::Result<()> {
 }
 
 /// Makes drivers and customers ready: after it, what a watched driver sends reaches its customer.
-pub fn ready(side: &Side, server: SocketAddr, crew: &Crew, fleet: &Fleet, drivers: usize) -> anyhow::Result<()> {
-    let customers = crew.conns.len() - drivers;
-    let orders = match side {
-        Side::Floor => (0..customers).map(driver_name).collect(),
-        Side::Beeline { secret } => {
-            go_on_shift(crew, fleet, drivers)?;
-            place_orders(server, &Mint::new(secret)?, customers)?
-        }
-    };
+pub fn ready(side: &Side, server: &Dest, crew: &Crew, fleet: &Fleet, drivers: usize) -> anyhow::Result<()> {
+    go_on_shift(side, crew, fleet, drivers)?;
+    let orders = place_orders(side, server, crew.conns.len() - drivers)?;
+    subscribe(crew, drivers, &orders)
+}
+
+/// Has the customers of a crew, which come after its drivers, watch an order each.
+pub fn subscribe(crew: &Crew, drivers: usize, orders: &[String]) -> anyhow::Result<()> {
     let mut answers = Answers::new(crew);
-    for (conn, order) in crew.conns.iter().skip(drivers).zip(&orders) {
+    for (conn, order) in crew.conns.iter().skip(drivers).zip(orders) {
         conn.send_text(&format!(r#"{{"type":"subscribe","id":"sub","order_id":"{order}"}}"#))?;
         answers.sent()?;
     }
     answers.all("subscriptions")
 }
 
-fn go_on_shift(crew: &Crew, fleet: &Fleet, drivers: usize) -> anyhow::Result<()> {
+/// Makes the drivers available, each with a first fix; the floor knows no shifts.
+pub fn go_on_shift(side: &Side, crew: &Crew, fleet: &Fleet, drivers: usize) -> anyhow::Result<()> {
+    if matches!(side, Side::Floor) {
+        return Ok(());
+    }
     let mut answers = Answers::new(crew);
     for conn in crew.conns.iter().take(drivers) {
         conn.send_text(r#"{"type":"status","id":"on","status":"available","share_location":true}"#)?;
@@ -135,8 +138,11 @@ impl<'c> Answers<'c> {
     }
 }
 
-/// Places an order for each customer and assigns it to the driver of the same number; returns their ids in order.
-fn place_orders(server: SocketAddr, mint: &Mint, customers: usize) -> anyhow::Result<Vec<String>> {
+/// Places an order for each of the first `customers` customers and assigns it to the driver of the same number; returns
+/// their ids in order.
+pub fn place_orders(side: &Side, server: &Dest, customers: usize) -> anyhow::Result<Vec<String>> {
+    let Side::Beeline { secret } = side else { return Ok((0..customers).map(driver_name).collect()) };
+    let mint = Mint::new(secret)?;
     let service = mint.token("service", "load-service")?;
     let operators =
         (0..OPERATORS).map(|index| mint.token("operator", &format!("load-o{index}"))).collect::<Result<Vec<_>, _>>()?;

@@ -145,7 +145,7 @@ fn goals(sums: &Sums) -> Vec<Goal> {
 }
 
 /// The middle value, or the mean of the middle two.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
     if values.len() % 2 == 1 {

@@ -43,6 +43,11 @@ impl SendLog {
         sent.store(k + 1, Ordering::Release);
     }
 
+    /// How many fixes of a driver have gone out.
+    pub fn sent(&self, driver: usize) -> u64 {
+        self.sent.get(driver).map_or(0, |sent| sent.load(Ordering::Acquire))
+    }
+
     fn at_us(&self, driver: usize, k: u64) -> Option<u64> {
         let sent = self.sent.get(driver)?.load(Ordering::Acquire);
         // The sender may be writing the oldest place just now, so that one is not read.
@@ -121,14 +126,27 @@ pub struct Fates {
     pub unacked: u64,
 }
 
+/// A location that reached a customer.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipt {
+    /// When its fix was to be sent, microseconds since the start.
+    pub due_us: u64,
+    /// How long after that it came, microseconds.
+    pub took_us: u64,
+}
+
 /// The receiving side of one run.
 #[derive(Debug)]
 pub struct Tally {
     plan: Arc<Plan>,
     log: Arc<SendLog>,
-    /// Fixes up to this (exclusive) are settled or superseded, per watched driver and per driver.
+    /// The driver that each watcher watches.
+    watches: Vec<usize>,
+    /// Fixes up to this (exclusive) are settled or superseded, per watcher and per driver.
     seen: Vec<u64>,
     acked: Vec<u64>,
+    /// Every counted arrival, if they are kept.
+    receipts: Option<Vec<Receipt>>,
     fates: Fates,
     /// From the intended send to the customer's receipt.
     pub screen: Latencies,
@@ -141,14 +159,16 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A tally for a fleet whose first `watched` drivers have a customer each.
-    pub fn new(plan: Arc<Plan>, log: Arc<SendLog>, watched: usize) -> anyhow::Result<Self> {
+    /// A tally for customers of whom number `j` watches driver `watches[j]`.
+    pub fn new(plan: Arc<Plan>, log: Arc<SendLog>, watches: Vec<usize>) -> anyhow::Result<Self> {
         let drivers = log.sent.len();
         Ok(Self {
             plan,
             log,
-            seen: vec![0; watched],
+            seen: vec![0; watches.len()],
+            watches,
             acked: vec![0; drivers],
+            receipts: None,
             fates: Fates::default(),
             screen: Latencies::new()?,
             screen_from_send: Latencies::new()?,
@@ -157,11 +177,21 @@ impl Tally {
         })
     }
 
-    /// A location with this stamp reached the customer of a driver.
-    pub fn location(&mut self, driver: usize, stamp_ms: i64, now_us: u64) {
+    /// The same, keeping every arrival, for a run whose parts are told apart afterwards.
+    pub fn keeping_receipts(self) -> Self {
+        Self { receipts: Some(Vec::new()), ..self }
+    }
+
+    /// Counted arrivals so far, if they are kept.
+    pub fn receipts(&self) -> &[Receipt] {
+        self.receipts.as_deref().unwrap_or_default()
+    }
+
+    /// A location with this stamp reached a customer.
+    pub fn location(&mut self, watcher: usize, stamp_ms: i64, now_us: u64) {
+        let Some((&driver, seen)) = self.watches.get(watcher).zip(self.seen.get_mut(watcher)) else { return };
         // One from before the run: the subscription's first answer.
         let Some(k) = self.plan.fix_of(driver, stamp_ms) else { return };
-        let Some(seen) = self.seen.get_mut(driver) else { return };
         let due_us = self.plan.due_us(driver, k);
         if k < *seen || k >= self.plan.fixes_of(driver) || self.plan.stamp_ms(due_us) != stamp_ms {
             self.fates.out_of_order += 1;
@@ -173,7 +203,11 @@ impl Tally {
         self.fates.conflated += skipped.filter(|k| plan.counts(plan.due_us(driver, *k))).count() as u64;
         if plan.counts(due_us) {
             self.fates.delivered += 1;
-            self.screen.add(now_us.saturating_sub(due_us));
+            let took_us = now_us.saturating_sub(due_us);
+            self.screen.add(took_us);
+            if let Some(receipts) = &mut self.receipts {
+                receipts.push(Receipt { due_us, took_us });
+            }
             if let Some(sent_us) = self.log.at_us(driver, k) {
                 self.screen_from_send.add(now_us.saturating_sub(sent_us));
             }
@@ -199,9 +233,18 @@ impl Tally {
         }
     }
 
-    /// How many fixes that can still arrive have not; of all watched drivers, counted or not.
+    /// How many watchers have not got the newest fix that the plan sends them, counted or not.
     pub fn outstanding(&self) -> usize {
-        self.seen.iter().enumerate().filter(|(driver, seen)| **seen < self.plan.fixes_of(*driver)).count()
+        self.watchers().filter(|(driver, seen)| *seen < self.plan.fixes_of(*driver)).count()
+    }
+
+    /// How many watchers have not got the newest fix that was sent to them; the plan may have been left.
+    pub fn behind(&self) -> usize {
+        self.watchers().filter(|(driver, seen)| *seen < self.log.sent(*driver)).count()
+    }
+
+    fn watchers(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.watches.iter().copied().zip(self.seen.iter().copied())
     }
 
     /// How many drivers wait for an ack.
@@ -216,8 +259,8 @@ impl Tally {
             fixes.filter(|k| self.plan.counts(self.plan.due_us(driver, *k))).count() as u64
         };
         Fates {
-            watched: (0..self.seen.len()).map(|driver| counted(driver, 0)).sum(),
-            lost: self.seen.iter().enumerate().map(|(driver, seen)| counted(driver, *seen)).sum(),
+            watched: self.watches.iter().map(|driver| counted(*driver, 0)).sum(),
+            lost: self.watchers().map(|(driver, seen)| counted(driver, seen)).sum(),
             unacked: self.acked.iter().enumerate().map(|(driver, acked)| counted(driver, *acked)).sum(),
             ..self.fates
         }
@@ -235,7 +278,7 @@ mod tests {
         let spans = Spans { period_us: 10_000, warmup_us: 10_000, window_us: 90_000, after_us: 0 };
         let plan = Arc::new(Plan::new(2, spans, 1).unwrap().starting(1_000_000));
         let log = Arc::new(SendLog::new(2));
-        let tally = Tally::new(Arc::clone(&plan), Arc::clone(&log), 1).unwrap();
+        let tally = Tally::new(Arc::clone(&plan), Arc::clone(&log), vec![0]).unwrap();
         (plan, log, tally)
     }
 
@@ -304,6 +347,20 @@ mod tests {
         receive(&mut tally, &plan, 1, 8_000);
         assert_eq!(tally.screen.quantiles().unwrap().max.round(), 8.0);
         assert_eq!(tally.screen_from_send.quantiles().unwrap().max.round(), 1.0);
+    }
+
+    #[test]
+    fn watchers_of_one_driver_are_told_apart_and_one_that_missed_the_last_fix_is_behind() {
+        let (plan, log, _) = tally();
+        (0..4).for_each(|k| log.note(1, k, plan.due_us(1, k)));
+        let tally = Tally::new(Arc::clone(&plan), log, vec![1, 1, 1]).unwrap();
+        let mut tally = tally.keeping_receipts();
+        for (watcher, last) in [(0, 3), (1, 3), (2, 2)] {
+            tally.location(watcher, plan.stamp_ms(plan.due_us(1, last)), plan.due_us(1, last) + 700);
+        }
+        assert_eq!((tally.fates().delivered, tally.fates().out_of_order), (3, 0));
+        assert_eq!(tally.receipts().iter().map(|receipt| receipt.took_us).collect::<Vec<_>>(), [700; 3]);
+        assert_eq!(tally.behind(), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::cli::{Mode, TargetArgs};
 use crate::host;
+use crate::identity::Identity;
 use crate::server::{Launch, Server};
 use crate::setup::Side;
 
@@ -25,6 +26,8 @@ pub struct Target {
     /// Where they come from, for the record.
     pub settings_from: String,
     floor_stop_after: Option<u64>,
+    /// The server's certificate; `None` for no TLS.
+    identity: Option<Identity>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +54,12 @@ impl Target {
         if args.mode == Mode::Pinned {
             host::pin_to_core(GENERATOR_CORE).context("pinned mode needs two cores")?;
         }
-        Ok(Self { args: args.clone(), settings, settings_from, floor_stop_after })
+        let identity = match (&args.tls_cert, &args.tls_key) {
+            (Some(certificate), Some(key)) => Some(Identity::read(certificate, key)?),
+            _ if args.tls => Some(Identity::make()?),
+            _ => None,
+        };
+        Ok(Self { args: args.clone(), settings, settings_from, floor_stop_after, identity })
     }
 
     /// The server under test; `None` when only the floor is measured.
@@ -59,11 +67,16 @@ impl Target {
         if let Some(url) = &self.args.url {
             let path = self.args.secret_file.as_ref().context("--url needs --secret-file")?;
             let secret = std::fs::read_to_string(path).context("secret file")?;
-            return Ok(Some((Server::running(url, self.args.pid)?, Side::Beeline { secret })));
+            return Ok(Some((Server::running(url, self.args.pid, self.identity.as_ref())?, Side::Beeline { secret })));
         }
         let Some(program) = &self.args.server_bin else { return Ok(None) };
         let args = vec!["serve".into(), "--dev".into()];
-        let server = self.start(program.clone(), args, self.settings.clone())?;
+        let launch = Launch {
+            settings: self.settings.clone(),
+            identity: self.identity.clone(),
+            ..self.launch(program.clone(), args)
+        };
+        let server = Server::start(&launch)?;
         let secret = server.dev_secret()?;
         Ok(Some((server, Side::Beeline { secret })))
     }
@@ -82,7 +95,7 @@ impl Target {
             args.push(format!("--stop-after={count}"));
         }
         let program = std::env::current_exe().context("own program")?;
-        Ok((self.start(program, args, Vec::new())?, Side::Floor))
+        Ok((Server::start(&self.launch(program, args))?, Side::Floor))
     }
 
     /// Whether the floor acknowledges.
@@ -98,9 +111,15 @@ impl Target {
         Ok(())
     }
 
-    fn start(&self, program: PathBuf, args: Vec<String>, settings: Vec<(String, String)>) -> anyhow::Result<Server> {
+    /// Whether the server speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// A plain program without settings, on the core that servers have in this mode.
+    fn launch(&self, program: PathBuf, args: Vec<String>) -> Launch {
         let core = (self.args.mode == Mode::Pinned).then_some(SERVER_CORE);
-        Server::start(&Launch { program, args, settings, core })
+        Launch { program, args, settings: Vec::new(), core, identity: None }
     }
 }
 

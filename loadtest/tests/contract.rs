@@ -51,7 +51,7 @@ async fn every_figure_is_taken_from_a_server_that_keeps_the_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fix_that_vanishes_without_being_counted_as_conflated_is_unexplained() {
-    let row = row(Faults { swallow_one_in: Some(7) }).await;
+    let row = row(Faults { swallow_one_in: Some(7), ..Faults::default() }).await;
     let server = &row["rounds"][0]["server"];
     let count = |name: &str| server[name].as_u64().unwrap();
     assert!(count("unexplained") > 0, "{server:#}");

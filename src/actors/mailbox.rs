@@ -35,3 +35,21 @@ where
     let request = actor.send(message).timeout(Duration::from_millis(ASK_TIMEOUT_MS));
     async move { request.await.map_err(|_| NoAnswer) }
 }
+
+/// The same for what must be handled even when nobody waits for the answer any more: actix passes over a message whose
+/// asker is gone, and goes on with those that came after it.
+pub fn insist<A, M>(actor: &Addr<A>, message: M) -> impl Future<Output = Result<M::Result, NoAnswer>> + use<A, M>
+where
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+    M: Message + Send + Unpin + 'static,
+    M::Result: Send,
+{
+    let request = actix::spawn(actor.send(message));
+    async move {
+        match tokio::time::timeout(Duration::from_millis(ASK_TIMEOUT_MS), request).await {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            _ => Err(NoAnswer),
+        }
+    }
+}

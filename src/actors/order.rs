@@ -125,8 +125,9 @@ impl OrderActor {
     fn advance(&mut self, order: Arc<Order>, events: Vec<OrderEvent>, ctx: &mut Context<Self>) {
         let first_look = self.order.is_none();
         let before = self.order.replace(order.clone());
-        if !order.status.is_active() {
-            // Before anybody reads of the end: from here on no position can reach them.
+        let holder = order.driver_id.as_ref().filter(|_| order.status.is_active());
+        if self.watch.as_ref().is_some_and(|watch| holder != Some(&watch.driver_id)) {
+            // Before anybody reads of the end, or of the next driver: from here on no position of this one can reach them.
             self.revoke();
         }
         let last_seq = events.last().map(|event| event.seq);

@@ -119,7 +119,8 @@ pub(super) struct ServerArgs {
 impl ServerArgs {
     /// The places settings come from.
     pub(super) fn sources(&self) -> Sources {
-        Sources { flags: self.settings.0.clone(), environment: environment(), file: self.config.clone() }
+        let (flags, file) = (self.settings.0.clone(), self.config.clone());
+        Sources { flags, environment: environment(), file, ..Sources::default() }
     }
 }
 

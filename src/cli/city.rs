@@ -25,7 +25,8 @@ Examples:
       --answer 1s --decline 0.1 --trip 60s --prep 0s --watch-share 0.02 --warm-up 45s --duration 5m --json
 
 The second one is a load: what it measures, and with which settings of the server, is in docs/operations.md. Each \
-driver and each watched order is a socket; a process may have only so many open files (`ulimit -n`).";
+driver and each watched order is a socket, and all of them come from one address: serve with --max-sockets-per-address 0. \
+A process may have only so many open files (`ulimit -n`).";
 
 /// What sets the people of a city apart from those of the demo.
 #[derive(Debug, Clone, Args)]

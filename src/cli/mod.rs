@@ -18,9 +18,12 @@ use crate::config::Config;
 use crate::config::ConfigProblem;
 use crate::config::Secret;
 use crate::config::Settings;
+use crate::config::Sources;
 use crate::config::print;
 use crate::http::access;
 use crate::http::auth::Verifier;
+use crate::http::tls;
+use crate::http::tls::Pair;
 use crate::node;
 use crate::telemetry;
 use crate::telemetry::Metrics;
@@ -37,6 +40,9 @@ use std::process::ExitCode;
 const USUAL_LOG: &str = "info";
 const QUIET_LOG: &str = "warn";
 
+/// In a demo one machine plays everybody, whom the caps on sockets would take for one. A cap somebody chose stays.
+const DEMO_DEFAULTS: [(&str, &str); 2] = [("max_sockets_per_principal", "0"), ("max_sockets_per_address", "0")];
+
 /// What `demo --compare` sets side by side, and the settings it chooses itself.
 const POLICIES: [&str; 2] = ["optimal", "nearest"];
 const OWN_TO_COMPARE: [&str; 5] = ["listen", "metrics_listen", "data", "store", "dispatch_policy"];
@@ -44,6 +50,7 @@ const OWN_TO_COMPARE: [&str; 5] = ["listen", "metrics_listen", "data", "store", 
 /// Runs the program for the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    tls::install_provider();
     let done = dispatch(Cli::parse().command);
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,8 +122,9 @@ fn start(args: &ServerArgs) -> Result<Config, Failure> {
 }
 
 /// The same for a person at a terminal: the usual log would drown what the demo says. A level somebody chose stays.
-fn load_quietly(args: &ServerArgs) -> Result<Config, Failure> {
-    let mut config = Config::load(&args.sources(), args.dev)?;
+fn load_demo(args: &ServerArgs) -> Result<Config, Failure> {
+    let sources = Sources { defaults: DEMO_DEFAULTS.into(), ..args.sources() };
+    let mut config = Config::load(&sources, args.dev)?;
     if config.log == USUAL_LOG {
         QUIET_LOG.clone_into(&mut config.log);
     }
@@ -138,7 +146,7 @@ fn serve(config: Config) -> Result<(), Failure> {
 
 fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let (config, settings) = (args.config.clone(), args.settings.clone());
-    let config = begin(load_quietly(&ServerArgs { config, dev: true, settings })?)?;
+    let config = begin(load_demo(&ServerArgs { config, dev: true, settings })?)?;
     Ok(node::demo(config, args.city())?)
 }
 
@@ -164,7 +172,7 @@ fn compare(args: &DemoArgs) -> Result<(), Failure> {
         ];
         settings.0.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
         settings.0.entry("drain".to_owned()).or_insert_with(|| "1s".to_owned());
-        load_quietly(&ServerArgs { config: args.config.clone(), dev: true, settings })
+        load_demo(&ServerArgs { config: args.config.clone(), dev: true, settings })
     });
     let (first, mut second) = (begin(first?)?, second?);
     second.ensure_dev_secret().map_err(|problem| vec![problem])?;
@@ -187,10 +195,17 @@ fn dead_letters(args: &DeadLettersArgs) -> Result<(), Failure> {
     if outcome.failures.is_empty() { Ok(()) } else { Err(Failure::InPart(outcome.failures)) }
 }
 
-/// Everything `serve` would refuse: settings and the keys they name.
+/// Everything `serve` would refuse: settings, the keys and the certificate they name.
 fn check_config(args: &ServerArgs) -> Result<(), Failure> {
-    let config = Config::load(&args.sources(), args.dev)?;
-    Verifier::from_config(&config.identity, Metrics::new())?;
+    let mut config = Config::load(&args.sources(), args.dev)?;
+    let mut problems = Verifier::from_config(&config.identity, Metrics::new()).err().unwrap_or_default();
+    match config.tls.as_ref().map(Pair::read).transpose() {
+        Ok(pair) => config.warnings.extend(pair.and_then(|pair| pair.warning())),
+        Err(problem) => problems.push(problem),
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
     for warning in &config.warnings {
         say(&mut std::io::stderr(), &format!("beeline: {warning}"));
     }

@@ -3,7 +3,6 @@
 use super::*;
 use crate::config::Identity;
 use crate::config::Secret;
-use crate::config::Sources;
 use crate::config::table::SETTINGS;
 use crate::protocol::identity::Role;
 use clap::CommandFactory;
@@ -153,11 +152,23 @@ fn a_token_takes_the_secret_of_the_settings_before_that_of_development() {
     let find = |pairs: &[(&str, &str)]| {
         let environment: BTreeMap<_, _> = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let flags = BTreeMap::from([("data".to_owned(), data.clone())]);
-        token::find_secret(&Settings::resolve(&Sources { flags, environment, file: None }).unwrap())
+        token::find_secret(&Settings::resolve(&Sources { flags, environment, ..Sources::default() }).unwrap())
     };
     assert!(find(&[]).unwrap_err().contains("--secret-file"));
     std::fs::write(folder.path().join("dev-secret"), "d".repeat(64)).unwrap();
     assert_eq!(find(&[]).unwrap().expose().len(), 64);
     assert_eq!(find(&[("BEELINE_JWT_SECRET", SECRET)]).unwrap().expose(), SECRET.as_bytes());
     assert!(find(&[("BEELINE_JWT_SECRET", "short")]).unwrap_err().starts_with("BEELINE_JWT_SECRET has 5 bytes"));
+}
+
+#[test]
+fn a_demo_has_no_caps_on_sockets_but_those_somebody_chose() {
+    let caps = |flags: &[(&str, &str)]| {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let args = ServerArgs { config: None, dev: true, settings: args::SettingFlags(flags) };
+        let limits = load_demo(&args).unwrap().limits;
+        (limits.max_sockets_per_principal, limits.max_sockets_per_address)
+    };
+    assert_eq!(caps(&[]), (None, None));
+    assert_eq!(caps(&[("max_sockets_per_address", "7")]), (None, Some(7)));
 }

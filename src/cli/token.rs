@@ -16,7 +16,8 @@ use std::path::Path;
 /// Makes the token.
 pub(super) fn make(args: &TokenArgs) -> Result<String, Failure> {
     let flags: BTreeMap<_, _> = args.data.iter().map(|data| ("data".to_owned(), data.clone())).collect();
-    let sources = Sources { flags, environment: environment(), file: args.config.clone() };
+    let file = args.config.clone();
+    let sources = Sources { flags, environment: environment(), file, ..Sources::default() };
     let secret = match &args.secret_file {
         Some(path) => Secret::read(path).map_err(anyhow::Error::msg)?,
         None => find_secret(&Settings::resolve(&sources)?).map_err(anyhow::Error::msg)?,

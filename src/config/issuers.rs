@@ -1,11 +1,16 @@
 //! Issuers: whose tokens are believed, and for which roles.
 
 use super::secret::Secret;
+use super::secret::shown_path;
 use crate::protocol::identity::Role;
+use crate::protocol::quoted::shorten;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
+
+/// Bytes of a misplaced value that are repeated: a role's name fits, a secret does not.
+const QUOTED_MAX: usize = 16;
 
 /// One configured issuer.
 #[derive(Debug, Clone)]
@@ -49,20 +54,26 @@ pub(super) fn parse(text: &str) -> Result<Vec<IssuerConfig>, String> {
         return check(from_json(text)?);
     }
     let path = Path::new(text);
-    let content = std::fs::read_to_string(path).map_err(|error| format!("{text} cannot be read: {error}"))?;
+    let content =
+        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", shown_path(path)))?;
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     let raw = if is_json {
         from_json(&content)?
     } else {
-        // `message` leaves out the quoted source line, which may hold a secret.
+        // `message` leaves out the source line, which may hold a secret.
         let parsed: Result<Document, toml::de::Error> = toml::from_str(&content);
-        parsed.map_err(|error| format!("{text} is not a list of [[issuers]]: {}", error.message()))?.issuers
+        let wrong = |error: toml::de::Error| {
+            format!("{text} is not a list of [[issuers]]: {}", shorten(error.message(), QUOTED_MAX))
+        };
+        parsed.map_err(wrong)?.issuers
     };
     check(raw)
 }
 
 fn from_json(text: &str) -> Result<Vec<Raw>, String> {
-    let wrong = |error: serde_json::Error| format!("is not a JSON list of issuers: {error}");
+    let wrong = |error: serde_json::Error| {
+        format!("is not a JSON list of issuers: {}", shorten(&error.to_string(), QUOTED_MAX))
+    };
     if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(wrong)
     } else {

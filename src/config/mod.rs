@@ -51,6 +51,8 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
+impl std::error::Error for ConfigProblem {}
+
 /// Every setting, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -74,8 +76,10 @@ pub struct Config {
     pub drain: Duration,
     /// Map tiles from elsewhere; none is the bundled city.
     pub tiles_url: Option<String>,
-    /// Web origins that may open sockets beside the server's own, as browsers write them.
+    /// Web origins that may open sockets and call the API beside the server's own, as browsers write them.
     pub origins: Vec<String>,
+    /// TLS on the main address, if it has it.
+    pub tls: Option<TlsFiles>,
     /// Whose tokens are believed.
     pub identity: Identity,
     /// Fixes and live positions.
@@ -86,6 +90,15 @@ pub struct Config {
     pub limits: CallerLimits,
     /// What is odd but no reason to stop; to be logged at the start.
     pub warnings: Vec<String>,
+}
+
+/// Where the certificate and its key lie. Whether they are any good is seen when they are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM: the chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// PEM: the private key.
+    pub key: PathBuf,
 }
 
 /// What an ack promises.

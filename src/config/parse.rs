@@ -10,6 +10,10 @@ pub(super) fn folder(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("is empty: name a folder".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
+pub(super) fn file(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("is empty: name a file".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
 /// The SQLite file, if one is named.
 pub(super) fn store_file(text: &str) -> Result<PathBuf, String> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {

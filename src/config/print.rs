@@ -1,9 +1,11 @@
 //! Settings as people read them: `print-config` and docs/settings.md.
 
+use super::secret::shown_path;
 use super::sources::Setting;
 use super::sources::Settings;
 use super::table::SETTINGS;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Each setting with its value, where that came from, its default and its meaning.
 #[must_use]
@@ -42,6 +44,7 @@ fn shown(setting: &Setting) -> String {
         None => setting.doc.unset.to_owned(),
         Some(_) if setting.doc.secret => "(set, not shown)".to_owned(),
         Some(text) if text.trim_start().starts_with(['[', '{']) => "(given inline, not shown)".to_owned(),
+        Some(text) if matches!(setting.doc.key, "jwt_secret_file" | "issuers") => shown_path(Path::new(text)),
         Some(text) => without_password(text),
     }
 }

@@ -7,6 +7,7 @@ use super::Dispatch;
 use super::Identity;
 use super::Secret;
 use super::Settings;
+use super::TlsFiles;
 use super::Tracking;
 use super::issuers;
 use super::parse;
@@ -75,6 +76,7 @@ fn read_all(reader: &mut Reader<'_>, dev: bool) -> Result<Config, Refused> {
     let drain = reader.required("drain", values::duration);
     let tiles_url = reader.optional("tiles_url", parse::tiles_url);
     let origins = reader.optional("origins", values::origins);
+    let tls = read_tls(reader);
     let store = reader.optional("store", parse::store_file);
     let identity = read_identity(reader, dev);
     let tracking = read_tracking(reader);
@@ -101,6 +103,7 @@ fn read_all(reader: &mut Reader<'_>, dev: bool) -> Result<Config, Refused> {
         drain: drain?,
         tiles_url: tiles_url?,
         origins: origins?.unwrap_or_default(),
+        tls: tls?,
         identity: identity?,
         tracking: tracking?,
         dispatch: dispatch?,
@@ -112,6 +115,24 @@ fn read_all(reader: &mut Reader<'_>, dev: bool) -> Result<Config, Refused> {
 fn refuse_unless_loopback(reader: &mut Reader<'_>, key: &str, address: Option<&SocketAddr>) {
     if address.is_some_and(|address| !address.ip().is_loopback()) {
         reader.refuse(key, "must be a loopback address with --dev, such as 127.0.0.1:8080");
+    }
+}
+
+/// Both files or neither: half of it would be plain HTTP where somebody expects encryption.
+fn read_tls(reader: &mut Reader<'_>) -> Result<Option<TlsFiles>, Refused> {
+    let certificate = reader.optional("tls_cert", parse::file);
+    let key = reader.optional("tls_key", parse::file);
+    match (certificate?, key?) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            reader.refuse("tls_key", "is not set beside BEELINE_TLS_CERT: TLS needs both");
+            Err(Refused)
+        }
+        (None, Some(_)) => {
+            reader.refuse("tls_cert", "is not set beside BEELINE_TLS_KEY: TLS needs both");
+            Err(Refused)
+        }
     }
 }
 
@@ -197,7 +218,7 @@ fn read_limits(reader: &mut Reader<'_>) -> Result<CallerLimits, Refused> {
     })
 }
 
-/// What a person who sets these relies on would not be true: several nodes, or encryption.
+/// What a person who sets these relies on would not be true: several nodes.
 fn refuse_unbuilt(reader: &mut Reader<'_>) {
     for doc in table::SETTINGS.iter().filter(|doc| doc.effect == table::Effect::RefusedYet) {
         if reader.text(doc.key).is_some() {

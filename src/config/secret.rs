@@ -12,6 +12,9 @@ use std::path::PathBuf;
 /// Least length of an HS256 secret in bytes (RFC 7518, section 3.2: as long as the hash).
 pub const SECRET_MIN_BYTES: usize = 32;
 
+/// Longest name of a missing file that is shown for sure.
+const SHORT_NAME_MAX: usize = 24;
+
 /// A text that `Debug` never shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -27,7 +30,7 @@ impl Secret {
 
     /// Reads a secret from a file; line ends after it do not belong to it.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", shown_path(path)))?;
         Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(|reason| format!("{} {reason}", path.display()))
     }
 
@@ -41,6 +44,17 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(redacted)")
+    }
+}
+
+/// The name of a file that is to hold a secret. What names no file, nor looks like a short name of one, may be the secret
+/// itself, put where its file's name belongs.
+pub(super) fn shown_path(path: &Path) -> String {
+    let in_a_folder = path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && folder.is_dir());
+    if in_a_folder || path.exists() || path.as_os_str().len() <= SHORT_NAME_MAX {
+        path.display().to_string()
+    } else {
+        "(a file that is not there; its name is not shown)".to_owned()
     }
 }
 
@@ -92,6 +106,16 @@ mod tests {
     fn a_short_secret_is_refused_with_its_length_only() {
         let reason = Secret::parse("hunter2").unwrap_err();
         assert!(reason.contains('7') && !reason.contains("hunter2"), "{reason}");
+    }
+
+    #[test]
+    fn what_may_be_the_secret_itself_is_not_shown_as_a_file_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("a-name-of-more-than-twenty-four-letters");
+        for (path, shown) in [("secret.txt", true), (missing.to_str().unwrap(), true), (&"s".repeat(32), false)] {
+            let reason = Secret::read(Path::new(path)).unwrap_err();
+            assert!(reason.contains("cannot be read") && reason.contains(path) == shown, "{reason}");
+        }
     }
 
     #[test]

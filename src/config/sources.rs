@@ -45,6 +45,8 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
     /// The file named by `--config`.
     pub file: Option<PathBuf>,
+    /// Defaults by file key where those of the table do not fit the command.
+    pub defaults: BTreeMap<&'static str, &'static str>,
 }
 
 /// One setting with the text that won.
@@ -83,7 +85,8 @@ impl Settings {
             } else if let Some(text) = file.remove(doc.key) {
                 (Some(text), Source::File)
             } else {
-                (doc.default.map(str::to_owned), Source::Default)
+                let default = sources.defaults.get(doc.key).copied().or(doc.default);
+                (default.map(str::to_owned), Source::Default)
             };
             Setting { doc, value, source }
         };

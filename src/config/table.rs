@@ -126,15 +126,13 @@ pub const SETTINGS: &[SettingDoc] = &[
     set("rate_search", "500/m", "searching calls per principal; 0 = no limit"),
     set("rate_orders", "100/m", "placing and changing orders, per principal; 0 = no limit"),
     set("rate_tiers", "premium=5,partner=20", "what the claim tier of a token multiplies those rates by; any other tier by 1"),
-    set("max_sockets_per_principal", "5", "open sockets of one principal; 0 = no limit").effect(Effect::NoneYet),
-    set("max_sockets_per_address", "200", "open sockets of one client address; 0 = no limit").effect(Effect::NoneYet),
-    open("trusted_proxies", "addresses or networks whose X-Forwarded-For is believed, separated by commas")
-        .effect(Effect::NoneYet),
-    set("memory_high", "0", "resident bytes (512MiB, 2GiB) above which upgrades get 503; 0 = no limit")
-        .effect(Effect::NoneYet),
-    open("origins", "web origins that may open sockets, beside the server's own, separated by commas").unset("same origin"),
-    open("tls_cert", "PEM file with the certificate chain").effect(Effect::RefusedYet),
-    open("tls_key", "PEM file with the private key").effect(Effect::RefusedYet),
+    set("max_sockets_per_principal", "5", "open sockets of one principal: one more is refused, but a driver's newest takes the place of their oldest; 0 = no limit"),
+    set("max_sockets_per_address", "200", "open sockets of one client address (IPv6: of one /64); 0 = no limit"),
+    open("trusted_proxies", "addresses or networks whose X-Forwarded-For or Forwarded is believed, separated by commas"),
+    set("memory_high", "0", "resident bytes (512MiB, 2GiB) above which upgrades get 503; 0 = no limit"),
+    open("origins", "web origins whose pages may open sockets and call the API (CORS), beside the server's own, separated by commas").unset("same origin"),
+    open("tls_cert", "PEM file with the certificate chain, the server's own first: TLS 1.2 and 1.3 on the main address; read again when it changes"),
+    open("tls_key", "PEM file with the private key of the certificate, not encrypted"),
     set("drain", "10s", "time over which sockets are closed on SIGTERM; 0 = at once"),
     open("tiles_url", "map tiles from elsewhere; its origin is added to the pages' CSP").unset("the bundled city"),
 ];

@@ -37,6 +37,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert!((config.dispatch.match_radius_m - 5_000.0).abs() < f64::EPSILON);
     assert_eq!(config.limits.rate_browse.map(|rate| rate.count), Some(1_000));
     assert_eq!(config.limits.memory_high, None);
+    let caps = (config.limits.max_sockets_per_principal, config.limits.max_sockets_per_address);
+    assert_eq!(caps, (Some(5), Some(200)));
     assert_eq!(config.drain, Duration::from_secs(10));
     assert!(config.node.starts_with("node-"));
 }
@@ -50,6 +52,7 @@ fn flag_beats_environment_beats_file_beats_default() {
         flags: map(&[("fix_interval", "9s")]),
         environment: map(&[("BEELINE_FIX_INTERVAL", "8s"), ("BEELINE_FIX_BURST", "8")]),
         file: Some(path),
+        ..Sources::default()
     };
     let tracking = Config::load(&sources, true).unwrap().tracking;
     assert_eq!((tracking.fix_interval_ms, tracking.fix_burst), (9_000, 8));
@@ -63,6 +66,14 @@ fn flag_beats_environment_beats_file_beats_default() {
     ] {
         assert!(shown.contains(line), "{line} in {shown}");
     }
+}
+
+#[test]
+fn a_command_may_have_defaults_of_its_own_which_anything_beats() {
+    let defaults = [("fix_burst", "9"), ("stale", "9s")].into();
+    let sources = Sources { defaults, ..environment(&[("BEELINE_STALE", "8s")]) };
+    let tracking = Config::load(&sources, true).unwrap().tracking;
+    assert_eq!((tracking.fix_burst, tracking.stale_ms), (9, Some(8_000)));
 }
 
 #[test]
@@ -113,13 +124,23 @@ fn what_is_not_built_is_refused_and_says_so() {
     for (name, value) in [
         ("BEELINE_REDIS", "redis://localhost"),
         ("BEELINE_STORE", "postgres://localhost/beeline"),
-        ("BEELINE_TLS_CERT", "cert.pem"),
-        ("BEELINE_TLS_KEY", "key.pem"),
         ("BEELINE_JWKS", "https://id.example/keys"),
     ] {
         let told = reasons(&environment(&[(name, value), ("BEELINE_JWT_SECRET", SECRET)]), false);
         assert!(told.starts_with(name) && told.contains("not available yet"), "{told}");
     }
+}
+
+#[test]
+fn tls_needs_both_files() {
+    let (cert, key) = (("BEELINE_TLS_CERT", "cert.pem"), ("BEELINE_TLS_KEY", "key.pem"));
+    for (given, missing) in [(cert, key), (key, cert)] {
+        let told = reasons(&environment(&[given]), true);
+        assert!(told.starts_with(missing.0) && told.contains("needs both"), "{told}");
+    }
+    let config = Config::load(&environment(&[cert, key]), true).unwrap();
+    assert_eq!(config.tls, Some(TlsFiles { certificate: cert.1.into(), key: key.1.into() }));
+    assert_eq!(Config::load(&environment(&[]), true).unwrap().tls, None);
 }
 
 #[test]
@@ -222,7 +243,6 @@ fn the_table_says_what_has_no_effect_yet() {
     let shown = print::as_text(&Settings::resolve(&Sources::default()).unwrap());
     for (name, note) in [
         ("BEELINE_REDIS_MODE", "(no effect yet)"),
-        ("BEELINE_MEMORY_HIGH", "(no effect yet)"),
         ("BEELINE_REDIS", "(not available yet: refused at start)"),
         ("BEELINE_JWKS", "(a URL is not available yet: use a file)"),
     ] {

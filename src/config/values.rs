@@ -117,6 +117,26 @@ pub struct Network {
     pub prefix: u8,
 }
 
+impl Network {
+    /// Whether an address lies inside. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is the IPv4 address it stands for.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(inside), IpAddr::V4(asked)) => {
+                let host_bits = 32 - u32::from(self.prefix.min(32));
+                let differ = inside.to_bits() ^ asked.to_bits();
+                differ.checked_shr(host_bits).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(inside), IpAddr::V6(asked)) => {
+                let host_bits = 128 - u32::from(self.prefix.min(128));
+                let differ = inside.to_bits() ^ asked.to_bits();
+                differ.checked_shr(host_bits).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Addresses and networks, separated by commas.
 pub(super) fn networks(text: &str) -> Result<Vec<Network>, String> {
     parts(text).map(network).collect()
@@ -219,6 +239,24 @@ mod tests {
         let parsed = networks("10.0.0.0/8, ::1,").unwrap();
         assert_eq!((parsed[0].prefix, parsed[1].prefix), (8, 128));
         assert!(networks("10.0.0.0/33").is_err() && networks("proxy").is_err());
+    }
+
+    #[test]
+    fn a_network_holds_the_addresses_that_share_its_leading_bits() {
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", "10.255.0.1", "11.0.0.0"),
+            ("10.1.2.3", "10.1.2.3", "10.1.2.2"),
+            ("10.1.2.3/31", "10.1.2.2", "10.1.2.4"),
+            ("0.0.0.0/0", "203.0.113.9", "2001:db8::1"),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", "::10.0.0.1"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+            ("::/0", "2001:db8::1", "10.0.0.1"),
+            ("::1", "::1", "::2"),
+        ] {
+            let network = networks(network).unwrap()[0];
+            assert!(network.contains(inside.parse().unwrap()), "{network:?} {inside}");
+            assert!(!network.contains(outside.parse().unwrap()), "{network:?} {outside}");
+        }
     }
 
     #[test]

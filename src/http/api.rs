@@ -2,14 +2,18 @@
 
 use crate::actors::world::World;
 use crate::http::auth::Auth;
+use crate::http::gate::Gate;
 use crate::http::rates::Rates;
 use crate::http::sessions::Client;
+use crate::http::socket::Bounds;
 use crate::http::socket::OpenError;
+use crate::http::socket::Opening;
 use crate::http::socket::Session;
-use crate::http::socket::open;
 use crate::protocol::identity::Principal;
 use crate::protocol::problem::Code;
 use crate::protocol::problem::Problem;
+use crate::telemetry::UpgradeRefusal;
+use actix_web::HttpMessage;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::ResponseError;
@@ -26,6 +30,8 @@ pub struct Api {
     pub world: Arc<World>,
     /// Tokens and origins.
     pub auth: Auth,
+    /// Room for sockets.
+    pub gate: Gate,
     /// How often each principal may ask.
     pub rates: Arc<Rates>,
 }
@@ -40,7 +46,8 @@ impl Api {
         Client::new(self, principal)
     }
 
-    /// Upgrades a request to a session, after its origin was checked.
+    /// Upgrades a request to a session, after its origin was checked: 503 when the node is short of memory or on its way
+    /// out, 429 when its principal or its address has as many sockets as it may.
     pub fn upgrade<S: Session>(
         &self,
         request: &HttpRequest,
@@ -48,7 +55,24 @@ impl Api {
         session: S,
         max_bytes: usize,
     ) -> Answer {
-        open(request, payload, session, max_bytes).or_else(|error| refused(&error))
+        let opening = match Opening::check(request) {
+            Ok(opening) => opening,
+            Err(error) => return self.refused(error),
+        };
+        // Left there by the check that let the caller come this far.
+        let who = request.extensions().get::<Principal>().cloned().ok_or_else(|| Problem::new(Code::Unauthorized))?;
+        let seat = self.gate.enter(request, &who).map_err(|turned| {
+            self.world.metrics.upgrade_refused(turned.label());
+            Problem::from(turned)
+        })?;
+        Ok(opening.seated(seat).start(payload, session, &Bounds::of_messages(max_bytes)))
+    }
+
+    fn refused(&self, error: OpenError) -> Answer {
+        if error == OpenError::Draining {
+            self.world.metrics.upgrade_refused(UpgradeRefusal::Draining);
+        }
+        refused(&error)
     }
 }
 
@@ -57,7 +81,8 @@ pub fn ok<T: Serialize>(body: &T) -> Answer {
     Ok(HttpResponse::Ok().json(body))
 }
 
-fn refused(error: &OpenError) -> Answer {
+/// The answer to a request that did not become a WebSocket.
+pub(super) fn refused(error: &OpenError) -> Answer {
     let code = match error.status() {
         405 => Code::MethodNotAllowed,
         426 => Code::UpgradeRequired,

@@ -1,10 +1,11 @@
-//! What surrounds every request: its id, the trace it belongs to, one log line, its metrics and a few safe headers.
+//! What surrounds every request: its id, the trace it belongs to, one log line and its metrics.
 //!
-//! Wrap the application in `from_fn(context::around)` as the outermost layer. Layers further in answer refusals with
+//! Wrap the application in `from_fn(context::around)`; only `headers` lies further out. Layers further in answer refusals with
 //! `request.into_response(..)`; an `Err` they return instead leaves without a request id.
 
 use super::auth::token_in_query;
 use super::rates::Standing;
+use super::upgrades;
 use crate::clock;
 use crate::protocol::identity::Principal;
 use crate::protocol::identity::Role;
@@ -45,7 +46,7 @@ pub struct RequestContext {
     pub trace_id: Option<Arc<str>>,
 }
 
-/// The outermost layer. Needs `web::Data<Metrics>` in the application for its metrics.
+/// The layer. Needs `web::Data<Metrics>` in the application for its metrics.
 pub async fn around<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -57,6 +58,9 @@ pub async fn around<B: MessageBody + 'static>(
     let response = if token_in_query(request.query_string()) {
         let refusal = Problem::new(Code::Malformed).detail("A token never goes into a query string.");
         let refused = request.into_response(refusal.error_response());
+        into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
+    } else if let Some(refusal) = upgrades::refusal(request.headers()) {
+        let refused = request.into_response(upgrades::refuse(&refusal));
         into_problem(refused.map_body(|_, _| String::new()), &refusal, &context)
     } else {
         finish(next.call(request).await?, &context)
@@ -116,8 +120,6 @@ fn add_headers(headers: &mut header::HeaderMap, context: &RequestContext, standi
     if let Ok(value) = HeaderValue::from_str(&context.request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 fn record<B>(response: &ServiceResponse<B>, context: &RequestContext, metrics: Option<&Metrics>, took: Duration) {

@@ -15,7 +15,6 @@ use actix_web::web;
 
 /// A driver's socket.
 pub async fn driver(api: web::Data<Api>, who: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
-    api.auth.check_origin(&request)?;
     let driver_id = DriverId::parse(&who.principal.subject).map_err(|_| Problem::new(Code::Forbidden))?;
     let session = DriverSession::new(api.client(who.principal), driver_id);
     api.upgrade(&request, payload, session, limits::DRIVER_FRAME_MAX_BYTES)
@@ -23,14 +22,12 @@ pub async fn driver(api: web::Data<Api>, who: Caller, request: HttpRequest, payl
 
 /// A customer's socket; a service follows orders for any customer.
 pub async fn customer(api: web::Data<Api>, who: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
-    api.auth.check_origin(&request)?;
     let session = CustomerSession::new(api.client(who.principal), None);
     api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES)
 }
 
 /// An operator's socket.
 pub async fn operator(api: web::Data<Api>, who: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
-    api.auth.check_origin(&request)?;
     let session = OperatorSession::new(api.client(who.principal));
     api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES)
 }

@@ -4,7 +4,7 @@ use crate::actors::desk;
 use crate::actors::desk::store_problem;
 use crate::actors::driver::ReportFixes;
 use crate::actors::live::LiveDriver;
-use crate::actors::mailbox::ask;
+use crate::actors::mailbox::insist;
 use crate::clock;
 use crate::domain::driver::DriverStatus;
 use crate::domain::geo::Position;
@@ -53,7 +53,7 @@ pub async fn report(api: web::Data<Api>, who: Caller, path: web::Path<String>, b
         vec![fix::read(text, now)]
     };
     let driver = api.world.driver(&driver_id).map_err(|_| Problem::new(Code::Unavailable))?;
-    let answer = ask(&driver, ReportFixes { fixes, batched, read_at }).await;
+    let answer = insist(&driver, ReportFixes { session: None, fixes, batched, read_at }).await;
     let reported = answer.map_err(|_| Problem::new(Code::Unavailable))?.map_err(|_| Problem::new(Code::Busy))?;
     if !batched && let Some(told) = reported.rejected.first() {
         return Err(fix_problem(told.code));

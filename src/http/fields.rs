@@ -70,6 +70,14 @@ impl Faults {
     }
 }
 
+/// Why somebody does something, in their words: cut at the length of a text, refused with a NUL.
+pub fn reason(said: Option<String>) -> Result<Option<String>, Problem> {
+    if said.as_ref().is_some_and(|said| said.contains('\0')) {
+        return Err(Problem::new(Code::Invalid).field("/reason", "no NUL"));
+    }
+    Ok(said.map(|said| said.chars().take(limits::TEXT_MAX_CHARS).collect()))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -86,6 +94,14 @@ mod tests {
         let pointers: Vec<&str> = problem.errors.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!((problem.status(), pointers), (422, vec!["/name", "/vehicle", "/skills/1"]));
         assert!(Faults::default().settle().is_ok());
+    }
+
+    #[test]
+    fn a_reason_is_cut_and_holds_no_nul() {
+        let long = "é".repeat(limits::TEXT_MAX_CHARS + 7);
+        assert_eq!(reason(Some(long)).unwrap().unwrap().chars().count(), limits::TEXT_MAX_CHARS);
+        assert_eq!(reason(Some("a\0b".into())).unwrap_err().errors[0].pointer, "/reason");
+        assert_eq!(reason(None).unwrap(), None);
     }
 
     #[test]

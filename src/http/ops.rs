@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 
 use crate::http::api::Api;
+use crate::http::memory::resident_bytes;
 use crate::http::socket::Rails;
 use crate::store::StoreHealth;
 use crate::store::circuit::CircuitState;
@@ -55,6 +56,7 @@ pub struct Dependencies {
     store: StoreState,
     steward: StewardState,
     cluster: ClusterState,
+    memory: MemoryState,
 }
 
 /// The steward, who renews what customers may see.
@@ -109,6 +111,15 @@ pub struct ClusterState {
     detail: &'static str,
 }
 
+/// The memory of this process.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct MemoryState {
+    /// `ok` or `high`.
+    state: &'static str,
+    /// What is wrong, where something is.
+    detail: Option<String>,
+}
+
 /// What decides about a node's status.
 #[derive(Debug, Clone, Copy)]
 struct Signs {
@@ -149,11 +160,13 @@ pub async fn readyz(api: web::Data<Api>, ready: web::Data<Readiness>, rails: web
         draining: rails.is_draining(),
         rebuilt: ready.get(),
         store_ok: store.state == "ok",
-        behind: pulse.is_behind() || !is_tried,
+        behind: pulse.is_behind() || !is_tried || api.gate.memory.is_high(),
     };
     let (status, serves) = signs.status();
+    let complaint = api.gate.memory.complaint();
+    let memory = MemoryState { state: if complaint.is_some() { "high" } else { "ok" }, detail: complaint };
     let cluster = ClusterState { state: "local", detail: "one node, everything in process" };
-    let body = ReadyState { status, dependencies: Dependencies { store, steward, cluster } };
+    let body = ReadyState { status, dependencies: Dependencies { store, steward, cluster, memory } };
     let mut response = if serves { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     if !serves {
         response.insert_header(("Retry-After", "1"));
@@ -189,7 +202,15 @@ pub async fn metrics(api: web::Data<Api>, rails: web::Data<Arc<Rails>>) -> HttpR
     }
     let age_s = world.steward.age().map_or(0, |age| age.as_secs());
     world.metrics.steward_age.set(i64::try_from(age_s).unwrap_or(i64::MAX));
-    world.metrics.stalled_in_all(rails.state().stalled);
+    if let Some(resident_bytes) = resident_bytes() {
+        world.metrics.resident_bytes.set(i64::try_from(resident_bytes).unwrap_or(i64::MAX));
+    }
+    let sockets = api.gate.caps.state();
+    world.metrics.socket_addresses.set(gauge(sockets.addresses));
+    world.metrics.sockets_of_one_address.set(i64::from(sockets.most_of_one_address));
+    let rails = rails.state();
+    world.metrics.stalled_in_all(rails.stalled);
+    world.metrics.rails_in_all(&rails.totals());
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(world.metrics.encode())

@@ -16,6 +16,7 @@ use crate::http::access::Caller;
 use crate::http::api::Answer;
 use crate::http::api::Api;
 use crate::http::api::ok;
+use crate::http::fields;
 use crate::http::json::JsonBody;
 use crate::http::sessions::driver::step_request;
 use crate::limits;
@@ -117,17 +118,12 @@ pub struct Why {
     pub reason: Option<String>,
 }
 
-fn reason(body: Option<JsonBody<Why>>) -> Option<String> {
-    let said = body.and_then(|body| body.0.reason)?;
-    Some(said.chars().filter(|c| *c != '\0').take(limits::TEXT_MAX_CHARS).collect())
-}
-
 /// `POST /orders/{id}/cancel`.
 pub async fn cancel(api: web::Data<Api>, who: Caller, path: web::Path<String>, body: Option<JsonBody<Why>>) -> Answer {
     let by = access::canceller(&who.principal)?;
     let order = who.order(&api, &path).await?;
     let mut request = Request::new(order.order_id, Step::Cancel, by);
-    request.reason = reason(body);
+    request.reason = fields::reason(body.and_then(|body| body.0.reason))?;
     ok(&OrderOut::from(desk::take_step(&api.world, request).await?.as_ref()))
 }
 

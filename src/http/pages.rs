@@ -74,7 +74,9 @@ pub fn configure(tiles_origin: Option<&str>) -> impl FnOnce(&mut web::ServiceCon
             cfg.service(web::resource(path).route(web::get().to(page.clone())).route(web::head().to(page)));
         }
         for path in ["/static/{path:.*}", "/vendor/{path:.*}"] {
-            cfg.service(web::resource(path).route(web::get().to(asset)).route(web::head().to(asset)));
+            let policy = policy.clone();
+            let asset = move |request: HttpRequest| std::future::ready(asset(&request, &policy));
+            cfg.service(web::resource(path).route(web::get().to(asset.clone())).route(web::head().to(asset)));
         }
     }
 }
@@ -83,12 +85,12 @@ fn page(request: &HttpRequest, file: &str, policy: &Policy) -> HttpResponse {
     let mut response = serve(request, file, &REVALIDATE);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy.0.clone());
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::PERMISSIONS_POLICY, HeaderValue::from_static("camera=(), microphone=(), geolocation=()"));
     response
 }
 
-async fn asset(request: HttpRequest) -> HttpResponse {
+/// A worker is bound by the policy of its own script and not by that of its page: the map fetches tiles in one.
+fn asset(request: &HttpRequest, policy: &Policy) -> HttpResponse {
     let path = request.path().trim_start_matches('/');
     // `/static/js/map.js` is `js/map.js` in the folder; `/vendor/...` has a folder of its own there.
     let file = path.strip_prefix("static/").unwrap_or(path);
@@ -96,7 +98,9 @@ async fn asset(request: HttpRequest) -> HttpResponse {
     if file.ends_with(".html") || (path != file && file.starts_with("vendor/")) {
         return HttpResponse::NotFound().finish();
     }
-    serve(&request, file, cache_of(file))
+    let mut response = serve(request, file, cache_of(file));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy.0.clone());
+    response
 }
 
 /// `vendor/NAME-VERSION/file` is immutable; `vendor/maplibre.js`, which points there, is not.
@@ -112,10 +116,7 @@ fn serve(request: &HttpRequest, file: &str, cache: &HeaderValue) -> HttpResponse
     let tag = EntityTag::new_strong(hex(&found.metadata.sha256_hash()[..16]));
     let known = is_known(request, &tag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response
-        .insert_header(ETag(tag))
-        .insert_header((header::CACHE_CONTROL, cache.clone()))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    response.insert_header(ETag(tag)).insert_header((header::CACHE_CONTROL, cache.clone()));
     if known {
         return response.finish();
     }

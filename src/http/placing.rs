@@ -29,9 +29,15 @@ use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::web;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::Visitor;
 use sha2::Digest;
 use sha2::Sha256;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Instant;
 
 /// Longest `Idempotency-Key`, in characters.
@@ -42,15 +48,19 @@ const PREP_MAX_S: u32 = 24 * 60 * 60;
 const QUANTITY_MAX: u32 = 1_000;
 
 /// Fields that only the server sets.
-#[derive(Deserialize)]
-struct Protected {
-    order_id: Option<IgnoredAny>,
-    status: Option<IgnoredAny>,
-    version: Option<IgnoredAny>,
-    price: Option<IgnoredAny>,
-    driver_id: Option<IgnoredAny>,
-    assignment_id: Option<IgnoredAny>,
-}
+const PROTECTED: [&str; 11] = [
+    "order_id",
+    "status",
+    "version",
+    "price",
+    "driver_id",
+    "assignment_id",
+    "eta",
+    "due_at",
+    "created_at",
+    "updated_at",
+    "geo_key",
+];
 
 /// `POST /orders`: 201 with the order, paid and searching.
 pub async fn place(api: web::Data<Api>, who: Caller, request: HttpRequest, body: JsonBytes) -> Answer {
@@ -97,21 +107,43 @@ fn replay(answer: &store::Answer) -> Answer {
 }
 
 fn refuse_protected(body: &[u8]) -> Result<(), Problem> {
-    let Ok(found) = serde_json::from_slice::<Protected>(body) else { return Ok(()) };
-    let named = [
-        ("/order_id", found.order_id),
-        ("/status", found.status),
-        ("/version", found.version),
-        ("/price", found.price),
-        ("/driver_id", found.driver_id),
-        ("/assignment_id", found.assignment_id),
-    ];
-    let set: Vec<_> = named.into_iter().filter(|(_, value)| value.is_some()).collect();
+    // What is no object is refused by the parse that follows.
+    let Ok(Present(present)) = serde_json::from_slice(body) else { return Ok(()) };
+    let set: Vec<&str> = PROTECTED.into_iter().filter(|name| present.contains(name)).collect();
     if set.is_empty() {
         return Ok(());
     }
     let problem = Problem::new(Code::Malformed).detail("The body sets what only the server sets.");
-    Err(set.into_iter().fold(problem, |problem, (pointer, _)| problem.field(pointer, "set by the server")))
+    Err(set.into_iter().fold(problem, |problem, name| problem.field(format!("/{name}"), "set by the server")))
+}
+
+/// The protected fields of a body that are not null, however often each is said: a struct would stop at a repetition, and
+/// the parse that ignores unknown fields would not see it.
+struct Present(BTreeSet<&'static str>);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PresentVisitor)
+    }
+}
+
+struct PresentVisitor;
+
+impl<'de> Visitor<'de> for PresentVisitor {
+    type Value = Present;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Present, A::Error> {
+        let mut present = BTreeSet::new();
+        while let Some((name, value)) = fields.next_entry::<Cow<'_, str>, Option<IgnoredAny>>()? {
+            let known = PROTECTED.into_iter().find(|known| *known == name);
+            present.extend(known.filter(|_| value.is_some()));
+        }
+        Ok(Present(present))
+    }
 }
 
 fn claim(who: &Principal, request: &HttpRequest, body: &[u8]) -> Result<Option<Claim>, Problem> {

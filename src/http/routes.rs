@@ -32,7 +32,11 @@ use actix_web::web;
 
 /// The whole route table, but for the pages, the documents' own addresses and `/metrics`.
 pub fn routes(config: &mut web::ServiceConfig) {
+    #[cfg(feature = "conformance")]
+    config.configure(crate::http::echo::configure);
     config.app_data(problem::path_config()).app_data(problem::query_config());
+    #[cfg(feature = "conformance")]
+    config.configure(crate::http::echo::configure);
     for (path, rules) in by_path().into_iter().filter(|(path, _)| *path != METRICS) {
         config.service(resource(path, &rules));
     }

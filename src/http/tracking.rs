@@ -40,7 +40,6 @@ pub async fn follow(
     payload: web::Payload,
 ) -> Answer {
     let order = who.order(&api, &path).await?;
-    api.auth.check_origin(&request)?;
     let session = CustomerSession::new(api.client(who.principal), Some(order.order_id));
     api.upgrade(&request, payload, session, limits::FRAME_MAX_BYTES)
 }

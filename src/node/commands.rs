@@ -9,7 +9,6 @@ use crate::simulate::SimulateOptions;
 use crate::telemetry::Metrics;
 use actix::System;
 use anyhow::Context as _;
-use std::net::SocketAddr;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -34,9 +33,9 @@ impl Running {
         Ok(Self { node, serving, steward })
     }
 
-    /// Where it listens.
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.node.addr
+    /// Where it listens: `http://ADDR` or `https://ADDR`.
+    pub(super) fn url(&self) -> String {
+        self.node.url()
     }
 
     /// Drains it, and closes its store. A signal meanwhile ends the process at once.
@@ -59,13 +58,13 @@ impl Running {
 /// Serves until a signal, or until `beside` is over, which runs next to the server and is told the bound address.
 async fn run<F, B>(config: Config, beside: F) -> anyhow::Result<()>
 where
-    F: FnOnce(SocketAddr) -> B,
+    F: FnOnce(String) -> B,
     B: Future<Output = ()> + 'static,
 {
     let mut ends = Ends::new()?;
     let running = Running::start(&config).await?;
-    say_address(running.addr());
-    let mut beside = actix::spawn(beside(running.addr()));
+    say_address(&running.url());
+    let mut beside = actix::spawn(beside(running.url()));
     tokio::select! {
         () = ends.first() => beside.abort(),
         _ = &mut beside => {}
@@ -94,15 +93,15 @@ impl Ends {
 
 /// The contract's first line on standard output.
 #[allow(clippy::print_stdout)]
-fn say_address(addr: SocketAddr) {
-    println!("listening on http://{addr}");
+fn say_address(url: &str) {
+    println!("listening on {url}");
 }
 
 /// Where a person looks next.
 #[allow(clippy::print_stdout)]
-fn say_pages(addr: SocketAddr) {
+fn say_pages(url: &str) {
     println!(
-        "\n  Start page     http://{addr}/\n  Operator       http://{addr}/operator\n  Customer       http://{addr}/track\n\nCtrl-C ends the demo.\n"
+        "\n  Start page     {url}/\n  Operator       {url}/operator\n  Customer       {url}/track\n\nCtrl-C ends the demo.\n"
     );
 }
 
@@ -122,17 +121,17 @@ pub(super) fn city_secret(config: &Config) -> anyhow::Result<Vec<u8>> {
 pub fn demo(config: Config, city: SimulateOptions) -> anyhow::Result<()> {
     let city = SimulateOptions { secret: city_secret(&config)?, ..city };
     let (stop_city, stopped) = oneshot::channel();
-    let (city_at, addr) = oneshot::channel::<SocketAddr>();
+    let (city_at, url) = oneshot::channel::<String>();
     let (city_over, over) = oneshot::channel::<()>();
     // A thread of its own: the people of the city must not slow the node down more than strangers would.
     let city = std::thread::spawn(move || {
-        let lived = live_in(city, addr, stopped);
+        let lived = live_in(city, url, stopped);
         drop(city_over);
         lived
     });
-    let beside = move |addr| {
-        let _ = city_at.send(addr);
-        say_pages(addr);
+    let beside = move |url: String| {
+        say_pages(&url);
+        let _ = city_at.send(url);
         async move {
             let _ = over.await;
         }
@@ -150,16 +149,16 @@ pub fn demo(config: Config, city: SimulateOptions) -> anyhow::Result<()> {
 /// Runs the simulated city against the node at the address that comes, until told to stop.
 fn live_in(
     city: SimulateOptions,
-    addr: oneshot::Receiver<SocketAddr>,
+    url: oneshot::Receiver<String>,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<Option<simulate::Summary>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let Ok(addr) = addr.await else { return Ok(None) };
+        let Ok(url) = url.await else { return Ok(None) };
         let stop = async {
             let _ = stopped.await;
         };
-        simulate::run(SimulateOptions { url: format!("http://{addr}"), ..city }, stop).await.map(Some)
+        simulate::run(SimulateOptions { url, ..city }, stop).await.map(Some)
     })
 }
 

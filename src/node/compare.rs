@@ -22,7 +22,7 @@ pub fn compare(names: [String; 2], configs: [Config; 2], city: SimulateOptions) 
         let secrets = [city_secret(&configs[0])?, city_secret(&configs[1])?];
         let mut sides = Vec::new();
         for ((name, node), secret) in names.into_iter().zip(&nodes).zip(secrets) {
-            sides.push(Side { name, url: format!("http://{}", node.addr()), secret });
+            sides.push(Side { name, url: node.url(), secret });
         }
         let sides: [Side; 2] = sides.try_into().map_err(|_| anyhow::anyhow!("there are two sides"))?;
         say_sides(&sides, &city);

@@ -34,11 +34,7 @@ impl<'a> Head<'a> {
             return Err(NotAMessage);
         }
         let head: Head<'a> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
-        let id_fits = head.id.is_none_or(|id| {
-            let json = id.get();
-            json.len() <= MESSAGE_ID_MAX_BYTES
-                && json.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
-        });
+        let id_fits = head.id.is_none_or(|id| is_id(id.get()));
         let typed = head.kind.is_some() || head.action.is_some();
         if id_fits && typed { Ok(head) } else { Err(NotAMessage) }
     }
@@ -54,6 +50,17 @@ impl<'a> Head<'a> {
     pub fn id(&self) -> Option<Box<RawValue>> {
         self.id.map(ToOwned::to_owned)
     }
+}
+
+/// Whether the answer can carry this back: a short string or number that everybody can read. As raw text it may still be
+/// half a surrogate pair, or a number beyond every range.
+fn is_id(json: &str) -> bool {
+    json.len() <= MESSAGE_ID_MAX_BYTES
+        && if json.starts_with('"') {
+            serde_json::from_str::<std::borrow::Cow<'_, str>>(json).is_ok()
+        } else {
+            serde_json::from_str::<f64>(json).is_ok()
+        }
 }
 
 /// `auth`: a fresh token for the same subject.
@@ -174,6 +181,9 @@ mod tests {
             r#"{"type":7}"#,
             r#"{"type":"a","type":"b"}"#,
             r#"{"type":"a","id":{}}"#,
+            r#"{"type":"a","id":true}"#,
+            r#"{"type":"a","id":"\ud800"}"#,
+            r#"{"type":"a","id":1e400}"#,
             &long_id,
         ] {
             assert!(Head::read(text).is_err(), "{text}");

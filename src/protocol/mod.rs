@@ -11,5 +11,6 @@ pub mod json;
 pub mod order;
 pub mod outbound;
 pub mod problem;
+pub mod quoted;
 pub mod schema;
 pub mod time;

@@ -5,6 +5,8 @@
 
 use crate::domain::fix::Flag;
 use crate::domain::fix::Refusal;
+use crate::protocol::quoted::TOLD_MAX;
+use crate::protocol::quoted::shorten;
 use crate::protocol::schema;
 use serde::Serialize;
 use std::fmt;
@@ -157,17 +159,17 @@ impl Problem {
         Self { code, detail: code.usual_detail().to_owned(), errors: Vec::new(), retry_after_s, status }
     }
 
-    /// Says what exactly is wrong.
+    /// Says what exactly is wrong. Long quotations are left out: what was sent may be a token in a wrong place.
     #[must_use]
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = detail.into();
+    pub fn detail(mut self, detail: impl AsRef<str>) -> Self {
+        self.detail = shorten(detail.as_ref(), TOLD_MAX);
         self
     }
 
-    /// Names a bad field by its JSON pointer.
+    /// Names a bad field by its JSON pointer. Long quotations are left out, as from [`Problem::detail`].
     #[must_use]
-    pub fn field(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+    pub fn field(mut self, pointer: impl Into<String>, detail: impl AsRef<str>) -> Self {
+        self.errors.push(FieldError { pointer: pointer.into(), detail: shorten(detail.as_ref(), TOLD_MAX) });
         self
     }
 

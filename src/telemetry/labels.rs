@@ -55,10 +55,37 @@ impl Eviction {
     ];
 }
 
+/// Why somebody with a right to a socket was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpgradeRefusal {
+    /// The principal has as many sockets as it may (429).
+    Principal,
+    /// The client address has (429).
+    Address,
+    /// The process holds too much memory (503).
+    Memory,
+    /// The node is going away (503).
+    Draining,
+}
+
+impl UpgradeRefusal {
+    pub(super) const ALL: [(UpgradeRefusal, &str); 4] = [
+        (UpgradeRefusal::Principal, "principal"),
+        (UpgradeRefusal::Address, "address"),
+        (UpgradeRefusal::Memory, "memory"),
+        (UpgradeRefusal::Draining, "draining"),
+    ];
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct AuthLabels {
     pub(super) alg: &'static str,
     pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RailLabels {
+    pub(super) rail: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,9 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evictions_are_listed_in_the_order_of_their_discriminants() {
+    fn labels_are_listed_in_the_order_of_their_discriminants() {
         for (index, (eviction, _)) in Eviction::ALL.into_iter().enumerate() {
             assert_eq!(eviction as usize, index);
+        }
+        for (index, (refusal, _)) in UpgradeRefusal::ALL.into_iter().enumerate() {
+            assert_eq!(refusal as usize, index);
         }
     }
 }

@@ -7,8 +7,10 @@ use super::instruments::Histogram;
 use super::labels::AuthLabels;
 use super::labels::Eviction;
 use super::labels::FIX_CODES;
+use super::labels::RailLabels;
 use super::labels::RequestLabels;
 use super::labels::RouteLabels;
+use super::labels::UpgradeRefusal;
 use super::labels::place_of;
 use crate::protocol::identity::Role;
 use crate::protocol::problem::Code;
@@ -21,6 +23,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Media type of [`Metrics::encode`].
@@ -57,6 +60,12 @@ pub struct Instruments {
     pub orders_active: Gauge,
     /// Jobs waiting for the store's writer.
     pub store_queue_depth: Gauge,
+    /// Bytes of the process that are in memory.
+    pub resident_bytes: Gauge,
+    /// Client addresses with an open socket.
+    pub socket_addresses: Gauge,
+    /// Sockets of the client address that has most.
+    pub sockets_of_one_address: Gauge,
     store_circuit: ByLabel<Gauge>,
     /// Rounds of the steward that panicked or did not end.
     pub steward_restarts: Counter,
@@ -78,6 +87,8 @@ pub struct Instruments {
     fixes_refused: ByLabel<Counter>,
     fixes_flagged: ByLabel<Counter>,
     evictions: ByLabel<Counter>,
+    rails: Family<RailLabels, Counter>,
+    upgrades_refused: ByLabel<Counter>,
     sessions: ByLabel<Gauge>,
     auth_failures: Family<AuthLabels, Counter>,
     http_requests: Family<RequestLabels, Counter>,
@@ -105,6 +116,19 @@ impl Instruments {
         if let Some(counter) = self.evictions.at(Eviction::Stalled as usize) {
             counter.inc_by(total.saturating_sub(counter.get()));
         }
+    }
+
+    /// Brings the count of each rail up to what the rails themselves have counted.
+    pub fn rails_in_all(&self, totals: &[(&'static str, u64)]) {
+        for (rail, total) in totals {
+            // The largest wins: two who read the metrics at once bring the same news.
+            self.rails.get_or_create(&RailLabels { rail }).inner().fetch_max(*total, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts somebody with a right to a socket who was not let in.
+    pub fn upgrade_refused(&self, why: UpgradeRefusal) {
+        count(&self.upgrades_refused, why as usize);
     }
 
     /// Says how the store's threads and circuits are doing: how many restarts there were in all, and whether reads and writes are
@@ -179,6 +203,9 @@ impl Metrics {
             cells: Gauge::default(),
             orders_active: Gauge::default(),
             store_queue_depth: Gauge::default(),
+            resident_bytes: Gauge::default(),
+            socket_addresses: Gauge::default(),
+            sockets_of_one_address: Gauge::default(),
             store_circuit: ByLabel::new("calls", ["reads", "writes"]),
             steward_restarts: Counter::default(),
             steward_age: Gauge::default(),
@@ -192,6 +219,8 @@ impl Metrics {
             fixes_refused: ByLabel::new("code", codes()),
             fixes_flagged: ByLabel::new("code", codes()),
             evictions: ByLabel::new("reason", Eviction::ALL.map(|(_, name)| name)),
+            rails: Family::default(),
+            upgrades_refused: ByLabel::new("reason", UpgradeRefusal::ALL.map(|(_, name)| name)),
             sessions: ByLabel::new("role", Role::ALL.map(Role::as_str)),
             auth_failures: Family::default(),
             http_requests: Family::default(),
@@ -245,7 +274,12 @@ fn register(instruments: &Instruments) -> Registry {
     add(to, "fixes_pushed", "Location frames written to a viewer", &i.fixes_pushed);
     add(to, "pushes_conflated", "Locations overtaken by a newer one before a viewer read them", &i.pushes_conflated);
     add(to, "evictions", "Sockets ended by the server, by reason", &i.evictions);
+    add(to, "rails", "Connections ended from outside their sessions, by rail", &i.rails);
+    add(to, "upgrades_refused", "Sockets not let in though allowed, by reason", &i.upgrades_refused);
     add(to, "sessions", "Open sockets, by role", &i.sessions);
+    add(to, "socket_addresses", "Client addresses with an open socket", &i.socket_addresses);
+    add(to, "sockets_of_one_address", "Open sockets of the client address that has most", &i.sockets_of_one_address);
+    add(to, "resident_bytes", "Bytes of the process that are in memory", &i.resident_bytes);
     add(to, "drivers_live", "Drivers with a live position", &i.drivers_live);
     add(to, "cells", "Cells with an actor", &i.cells);
     add(to, "orders_active", "Orders that have not ended", &i.orders_active);
@@ -284,6 +318,9 @@ mod tests {
         metrics.clone().fix_refused(Code::BadTime);
         metrics.fix_flagged(Code::Teleport);
         metrics.evicted(Eviction::Internal);
+        metrics.upgrade_refused(UpgradeRefusal::Address);
+        metrics.rails_in_all(&[("stalled", 3)]);
+        metrics.rails_in_all(&[("stalled", 2)]);
         metrics.session_opened(Role::Service);
         metrics.session_opened(Role::Driver);
         metrics.session_closed(Role::Driver);
@@ -296,6 +333,9 @@ mod tests {
             ("beeline_fixes_refused_total{code=\"duplicate\"}", 0.0),
             ("beeline_fixes_flagged_total{code=\"teleport\"}", 1.0),
             ("beeline_evictions_total{reason=\"internal\"}", 1.0),
+            ("beeline_upgrades_refused_total{reason=\"address\"}", 1.0),
+            ("beeline_upgrades_refused_total{reason=\"memory\"}", 0.0),
+            ("beeline_rails_total{rail=\"stalled\"}", 3.0),
             ("beeline_sessions{role=\"service\"}", 1.0),
             ("beeline_sessions{role=\"driver\"}", 0.0),
             ("beeline_auth_failures_total{alg=\"none\",reason=\"algorithm\"}", 1.0),

@@ -12,19 +12,34 @@ pub use dispatch::Dispatch;
 pub use instruments::ByLabel;
 pub use instruments::Histogram;
 pub use labels::Eviction;
+pub use labels::UpgradeRefusal;
 pub use metrics::CONTENT_TYPE;
 pub use metrics::Instruments;
 pub use metrics::Metrics;
 
+use tracing::Level;
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Sends log lines as JSON to standard error, filtered by these directives (a level, or `info,beeline::store=debug`).
+///
+/// Whatever they say, libraries are not heard at trace level: there they print what passes through them, tokens too.
 ///
 /// # Errors
 /// When the directives cannot be read or another logger is already there.
 pub fn start_logs(directives: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(directives)?;
-    let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    let started = format.with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let format = tracing_subscriber::fmt::layer().json().flatten_event(true);
+    let format = format.with_current_span(false).with_span_list(false).with_writer(std::io::stderr);
+    let started = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_heard)).with(format).try_init();
     started.map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
+}
+
+/// At trace level libraries print requests with their tokens and frames with their positions. Ours
+/// never does.
+fn may_be_heard(line: &Metadata<'_>) -> bool {
+    *line.level() <= Level::DEBUG || line.target().starts_with("beeline")
 }

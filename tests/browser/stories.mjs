@@ -117,6 +117,41 @@ story('the operator follows an order and cancels it', (world) => visiting(world,
   await visit.accessible();
 }));
 
+// Row 29 of docs/hostile.md.
+story('what an attacker wrote is shown as text', (world) => visiting(world, {}, async (visit, page) => {
+  const script = '<script>globalThis.beaten = 1</script><img src=x onerror="globalThis.beaten = 2">"><svg/onload=alert(3)>';
+  const ready = await fetch(`${world.base}/dev/tokens?role=customer&subject=attacker`);
+  const { token } = (await ready.json()).wanted;
+  const spot = (latitude, longitude) => ({ latitude, longitude, address: script });
+  const placed = await fetch(`${world.base}/api/v1/orders`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      kind: 'food', pickup: spot(43.7696, 11.2558), dropoff: spot(43.7796, 11.2458), note: script,
+      items: [{ name: script, quantity: 1, unit_price: 100 }],
+    }),
+  });
+  const order = await placed.json();
+  assert.equal(placed.status, 201, order.detail);
+  const untouched = async (where) => {
+    assert.equal(await page.evaluate(() => globalThis.beaten), undefined, where);
+    const strays = await page.locator('body img[src=x], body svg[onload], body script:not([src])').count();
+    assert.equal(strays, 0, `${where}: it became part of the page`);
+  };
+  await visit.go('/operator');
+  await page.locator('#query').fill(order.order_id);
+  const row = page.locator('#orders .row').first();
+  await until('the order in the list', async () => (await row.textContent()).includes(script));
+  await row.click();
+  await until('the order in full', async () => (await text(page, '#detail')).includes(script));
+  await untouched('operator page');
+  visit.clean();
+  await visit.go(track({ order, token }));
+  await page.locator('#card').waitFor();
+  await untouched('customer page');
+  visit.clean();
+}));
+
 story('the marker glides: it moves, and never more than 12 px at once', (world) => visiting(world, {}, async (visit, page) => {
   await visit.go(track(await underWay(world.base)));
   await until('a marker', () => page.evaluate(() => globalThis.beelinePage.drawn()));
@@ -308,4 +343,20 @@ story('without the map library the page says what to do and still shows drivers'
   await visit.go('/operator');
   await page.locator('#map-problem', { hasText: 'make demo' }).waitFor();
   await until('driver on the flat map', () => page.evaluate(() => globalThis.beelinePage.spots().length));
+}));
+
+story('the page of calls shows them all and makes one, within its policy', (world) => visiting(world, {}, async (visit, page) => {
+  const response = await visit.go('/docs');
+  assert.doesNotMatch(response.headers()['content-security-policy'], /unsafe|\*/);
+  const call = page.locator('.opblock', { has: page.locator('[data-path="/healthz"]') });
+  await call.locator('.opblock-summary-control').click();
+  await call.getByRole('button', { name: 'Try it out' }).click();
+  await call.getByRole('button', { name: 'Execute' }).click();
+  await call.locator('.live-responses-table', { hasText: '"status": "ok"' }).waitFor();
+  const calls = await page.locator('.opblock').count();
+  assert.ok(calls > 20, `${calls} calls`);
+  visit.clean();
+  await page.goto(`${world.base}/docs/errors`);
+  await page.locator('#unauthorized').waitFor();
+  visit.clean();
 }));

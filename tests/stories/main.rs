@@ -7,6 +7,7 @@
 mod commands;
 mod compare;
 mod contest;
+mod cors;
 mod dead_letters;
 mod documents;
 mod drain;
@@ -30,5 +31,7 @@ mod profiles;
 mod rate;
 mod rates;
 mod revocations;
+mod secrets;
 mod silence;
 mod support;
+mod tls;

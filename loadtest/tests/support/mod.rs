@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -15,6 +16,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
+/// How long a client may leave a frame untaken.
+const STALL_MAX: Duration = Duration::from_secs(1);
+
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// How the server misbehaves.
@@ -22,6 +26,8 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub struct Faults {
     /// Every so many fixes of a driver one is not passed on, and not counted as conflated either.
     pub swallow_one_in: Option<u64>,
+    /// A client that does not read keeps its socket.
+    pub keeps_stalled: bool,
 }
 
 #[derive(Default)]
@@ -71,6 +77,10 @@ fn bearer(header: &str) -> (String, String) {
 }
 
 async fn socket(stream: TcpStream, state: Arc<Mutex<State>>) {
+    let kernel = socket2::SockRef::from(&stream);
+    // Closing is resetting: what a client has not taken goes with it. And the kernel takes little of it.
+    kernel.set_linger(Some(Duration::ZERO)).unwrap();
+    kernel.set_send_buffer_size(8_192).unwrap();
     let (mut path, mut who) = (String::new(), (String::new(), String::new()));
     #[allow(clippy::result_large_err)]
     let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
@@ -83,17 +93,26 @@ async fn socket(stream: TcpStream, state: Arc<Mutex<State>>) {
     let (sender, mut outgoing) = unbounded_channel();
     sender.send(Message::text(r#"{"type":"welcome","session":"s","heartbeat_s":15}"#)).unwrap();
     sender.send(Message::Ping("beat".into())).unwrap();
-    tokio::spawn(async move {
+    let stall_max = if state.lock().unwrap().faults.keeps_stalled { Duration::MAX } else { STALL_MAX };
+    let write = async {
         while let Some(message) = outgoing.recv().await {
-            let _ = sink.send(message).await;
+            if tokio::time::timeout(stall_max, sink.send(message)).await.is_err() {
+                return;
+            }
         }
-    });
-    while let Some(Ok(message)) = source.next().await {
-        if let Message::Text(text) = message {
-            let message: Value = serde_json::from_str(&text).unwrap();
-            let answer = state.lock().unwrap().message(&who.1, &message, &sender);
-            sender.send(Message::text(answer.to_string())).unwrap();
+    };
+    let read = async {
+        while let Some(Ok(message)) = source.next().await {
+            if let Message::Text(text) = message {
+                let message: Value = serde_json::from_str(&text).unwrap();
+                let answer = state.lock().unwrap().message(&who.1, &message, &sender);
+                sender.send(Message::text(answer.to_string())).unwrap();
+            }
         }
+    };
+    tokio::select! {
+        () = write => (),
+        () = read => (),
     }
 }
 
@@ -133,7 +152,8 @@ impl State {
         let time = jiff::Timestamp::from_millisecond(fix["timestamp"].as_i64().unwrap()).unwrap();
         let location = json!({"type": "location", "order_id": order_id, "driver_id": driver, "latitude": fix["latitude"],
             "longitude": fix["longitude"], "timestamp": format!("{time:.3}"), "age_ms": 0, "eta_s": 1});
-        watcher.send(Message::text(location.to_string())).unwrap();
+        // A watcher whose socket has ended is told nothing.
+        let _ = watcher.send(Message::text(location.to_string()));
     }
 
     fn call(&mut self, request: &str, who: &(String, String), body: &Value) -> (u16, String) {

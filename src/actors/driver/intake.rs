@@ -237,7 +237,9 @@ impl Handler<ReportFixes> for DriverActor {
     type Result = ResponseFuture<Result<Reported, TooMuch>>;
 
     fn handle(&mut self, message: ReportFixes, ctx: &mut Context<Self>) -> Self::Result {
-        if self.is_full() {
+        let current = self.link.as_ref().map(|link| link.session);
+        let is_fenced = message.session.is_some() && message.session != current;
+        if is_fenced || self.is_full() {
             return Box::pin(async { Err(TooMuch) });
         }
         let mut reported = Reported::default();

@@ -62,6 +62,8 @@ pub struct ReportFix {
 #[derive(Message)]
 #[rtype(result = "Result<Reported, TooMuch>")]
 pub struct ReportFixes {
+    /// The session they came by, if by one; of a session that was replaced none is taken, as of `ReportFix`.
+    pub session: Option<u64>,
     /// The fixes as they came.
     pub fixes: Vec<Result<Fix, Unreadable>>,
     /// Whether the newest goes live only when fresh, as after a time offline.
@@ -70,7 +72,7 @@ pub struct ReportFixes {
     pub read_at: Instant,
 }
 
-/// So much waits for the store that no more is taken in.
+/// Nothing was taken in: too much waits for the store, or the session was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMuch;
 

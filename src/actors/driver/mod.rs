@@ -21,6 +21,8 @@ pub use messages::ReloadDriver;
 pub use messages::ReportFix;
 pub use messages::ReportFixes;
 pub use messages::Reported;
+#[cfg(test)]
+pub use messages::TooMuch;
 
 use crate::actors::desk;
 use crate::actors::live::Standing;

@@ -111,6 +111,7 @@ pub struct Outbox {
     /// True from a producer's wake-up until the session begins to drain.
     woken: AtomicBool,
     dead: AtomicBool,
+    cut: AtomicBool,
     session: OnceLock<Recipient<Wake>>,
 }
 
@@ -172,13 +173,24 @@ impl Outbox {
     }
 
     /// Ends the session at once: what is here is dropped, for whoever reads it may see no more. As for [`Outbox::close`], the
-    /// first end counts; an end that is still due gives way to this one.
+    /// first end counts, and answers `true`.
     pub fn cut(&self, code: CloseCode, reason: impl Into<Cow<'static, str>>) -> bool {
         if self.dead.load(Ordering::Acquire) {
             return false;
         }
-        let cut = self.pending.lock().cut(code, reason.into());
+        self.cut.store(true, Ordering::Release);
+        let cut = {
+            let mut pending = self.pending.lock();
+            // Asked under the lock, which a session that hangs up takes after it has said so.
+            !self.dead.load(Ordering::Acquire) && pending.cut(code, reason.into())
+        };
         self.ring() && cut
+    }
+
+    /// Whether its client may see no more.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     /// Names the session to wake. Called once, by the session as it starts; it must drain right after, since what was
@@ -238,7 +250,8 @@ impl Outbox {
         }
         let taken_in = {
             let mut pending = self.pending.lock();
-            !pending.is_closed() && write(&mut pending)
+            // Once more under the lock: a session that hangs up meanwhile leaves an empty, open one behind.
+            !self.dead.load(Ordering::Acquire) && !pending.is_closed() && write(&mut pending)
         };
         self.ring() && taken_in
     }

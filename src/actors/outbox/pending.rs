@@ -84,14 +84,14 @@ impl Pending {
         true
     }
 
-    /// Answers `false` when the session has been told of an end already.
+    /// Drops what waits. Answers `false` when there is an end already, which stays.
     pub(super) fn cut(&mut self, code: CloseCode, reason: Cow<'static, str>) -> bool {
-        if matches!(self.close, Closing::Told(_)) {
+        let before = std::mem::take(self);
+        if before.is_closed() {
+            self.close = before.close;
             return false;
         }
-        let was_open = !self.is_closed();
-        *self = Pending::default();
-        self.close(code, reason) && was_open
+        self.close(code, reason)
     }
 
     /// Nobody reads: what waits is worth less than the memory, and the client resumes from what it has.

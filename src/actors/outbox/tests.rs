@@ -160,6 +160,25 @@ fn nothing_is_taken_in_after_a_close_and_the_first_close_counts() {
 }
 
 #[test]
+fn a_cut_drops_what_waits_and_leaves_an_end_that_came_before_it() {
+    let outbox = Outbox::default();
+    outbox.event(event("waits"));
+    push_latest(&outbox, "o-1", "waits");
+    outbox.ack(1, &[]);
+    assert!(!outbox.is_cut() && outbox.cut(CloseCode::Token, "revoked") && outbox.is_cut());
+    assert!(!outbox.cut(CloseCode::Policy, "again") && !outbox.event(event("late")));
+    assert_eq!(drained(&outbox), [Out::Close(CloseCode::Token, "revoked".into())]);
+    assert!(!outbox.cut(CloseCode::Policy, "after it was told"));
+    assert_eq!(drained(&outbox), []);
+
+    let leaving = Outbox::default();
+    leaving.event(event("waits"));
+    leaving.close(CloseCode::Restarting, "retry_ms=1");
+    assert!(!leaving.cut(CloseCode::Token, "revoked"));
+    assert_eq!(drained(&leaving), [Out::Close(CloseCode::Restarting, "retry_ms=1".into())]);
+}
+
+#[test]
 fn one_event_too_many_drops_them_all_and_closes_with_4413() {
     let outbox = Outbox::default();
     for _ in 0..OUTBOX_MAX_EVENTS {

@@ -7,6 +7,7 @@ use super::Stage;
 use super::fix;
 use crate::actors::driver::GetGreeting;
 use crate::actors::driver::ReportFixes;
+use crate::actors::driver::TooMuch;
 use crate::actors::mailbox::ask;
 use crate::actors::mailbox::tell;
 use crate::clock;
@@ -77,7 +78,7 @@ async fn a_flood_that_the_store_cannot_take_at_once_is_stored_in_the_end() {
         for batch in 0..BATCHES {
             let seqs = batch * 500 + 1..=batch * 500 + 500;
             let fixes = seqs.map(|seq| Ok(fix(seq, now + seq, 1.0))).collect();
-            answers.push(addr.send(ReportFixes { fixes, batched: true, read_at: Instant::now() }));
+            answers.push(addr.send(ReportFixes { session: None, fixes, batched: true, read_at: Instant::now() }));
         }
     }
     let answers = actix::spawn(futures_util::future::join_all(answers));
@@ -129,7 +130,7 @@ async fn of_a_batch_the_newest_is_live_at_once() {
     let driver_id = DriverId::parse("d").unwrap();
     let now = clock::now() - 1_000;
     let fixes = (1..=20).map(|seq| Ok(fix(seq, now + seq, 1.0))).collect();
-    let report = ReportFixes { fixes, batched: true, read_at: Instant::now() };
+    let report = ReportFixes { session: None, fixes, batched: true, read_at: Instant::now() };
     let reported = ask(&stage.world.driver(&driver_id).unwrap(), report).await.unwrap().unwrap();
     assert_eq!((reported.accepted, reported.conflated), (20, 0));
     assert_eq!(stage.live(&driver_id).unwrap().fix.seq, Some(20));
@@ -158,4 +159,20 @@ async fn a_recorder_that_dies_acknowledges_nothing_and_another_takes_its_place()
     stage.until("acknowledged", || again.acked() == 2).await;
     assert_eq!(stage.stored(&phone.driver_id).await.len(), 2);
     assert_eq!(stage.world.recorder_load.rows(), 0);
+}
+
+/// Its own later fixes are not heard, so a batch of it that was would leave a hole for the phone's next connection.
+#[actix::test]
+async fn a_batch_of_a_session_that_was_replaced_is_not_taken() {
+    let stage = Stage::new();
+    let old = stage.driver("d", 0.0).await;
+    let mut phone = Phone::connect(&stage.world, old.driver_id.clone(), 1);
+    phone.at = old.at;
+    let ahead = (2..=4).map(|more| Ok(fix(more + 1, old.at + more, 1.0))).collect();
+    let late = ReportFixes { session: Some(old.session), fixes: ahead, batched: true, read_at: Instant::now() };
+    let refused = ask(&stage.world.driver(&old.driver_id).unwrap(), late).await.unwrap();
+    assert_eq!(refused.map(|reported| reported.accepted), Err(TooMuch));
+    let last = phone.send(1.0);
+    stage.until("acknowledged", || phone.acked() == last).await;
+    assert!(!phone.reader.has("rejected"));
 }

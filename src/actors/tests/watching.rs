@@ -167,3 +167,24 @@ async fn the_end_of_the_delivery_is_the_end_of_seeing() {
     stage.until("handled", || stage.live(&phone.driver_id).unwrap().fix.seq == Some(phone.seq)).await;
     assert_eq!(viewer.timestamps(), Vec::<String>::new());
 }
+
+#[actix::test]
+async fn whoever_reads_of_the_next_driver_sees_the_one_before_no_more() {
+    let stage = Stage::new();
+    let (first, second) = (stage.driver("a", 100.0).await, stage.driver("b", 200.0).await);
+    let order = stage.order().await;
+    stage.assign(&order.order_id, &first.driver_id).await;
+    let mut viewer = Viewer::follow(&stage.world, &order.order_id, None);
+    for round in 0..20 {
+        let (before, next) = if round % 2 == 0 { (&first, &second) } else { (&second, &first) };
+        stage.until("watched", || !stage.world.watches.of(&before.driver_id).is_empty()).await;
+        let version = stage.assign(&order.order_id, &next.driver_id).await.version;
+        // Without a pause: the moment the event lies in the outbox is the one that counts.
+        let begun = Instant::now();
+        while !viewer.reader.seqs("order").contains(&version) {
+            assert!(begun.elapsed().as_secs() < 10, "no event");
+            tokio::task::yield_now().await;
+        }
+        assert!(stage.world.watches.of(&before.driver_id).is_empty(), "round {round}");
+    }
+}

@@ -17,6 +17,7 @@ use actix_web::FromRequest;
 use actix_web::HttpMessage;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
+use actix_web::http::header;
 use actix_web::web;
 use std::future::Ready;
 use std::future::ready;
@@ -39,14 +40,18 @@ impl FromRequest for Caller {
 }
 
 impl Caller {
-    /// Verifies the token, takes the request from the caller's budget, and checks the role: in this order, so that neither
-    /// a stranger nor a refused request costs nothing.
+    /// Checks where an upgrade comes from, verifies the token, takes the request from the caller's budget, and checks the
+    /// role: in this order, so that a request that is refused for its role or its thing has been paid for.
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let action = request.extensions().get::<Action>().copied();
         // Routes are made from the table, which puts their action here.
         let rule = action.ok_or_else(|| Problem::new(Code::Internal))?.rule();
-        let principal = principal_of(request)?;
         let api = request.app_data::<web::Data<Api>>().ok_or_else(|| Problem::new(Code::Internal))?;
+        if request.headers().contains_key(header::UPGRADE) {
+            // Before anything else: a page of another origin learns not even whether its visitor is somebody here.
+            api.auth.check_origin(request)?;
+        }
+        let principal = principal_of(request)?;
         let standing = api.rates.take(&principal, rule.class);
         if let Some(standing) = standing {
             request.extensions_mut().insert::<Standing>(standing);

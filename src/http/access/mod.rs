@@ -1,7 +1,7 @@
-//! Who may ask what, as data: [`table`] has one row a call and a message, and everything else follows from it.
+//! Who may ask what, as data: `table` has one row a call and a message, and everything else follows from it.
 //!
-//! - [`rule`] decides from a row: the role, whose thing it is, and where the order stands.
-//! - [`caller`] is how a handler gets its verified caller: with the row of the route, its budget taken, its role checked.
+//! - `rule` decides from a row: the role, whose thing it is, and where the order stands.
+//! - `caller` is how a handler gets its verified caller: with the row of the route, its budget taken, its role checked.
 //! - `print` writes docs/access.md.
 //!
 //! A thing that is not yours is answered exactly like one that does not exist.

@@ -9,6 +9,8 @@
 
 mod claims;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod forge;
 mod keys;
 mod origin;
 mod signer;
@@ -19,6 +21,8 @@ pub use crate::protocol::identity::Role;
 pub use extract::Auth;
 pub use extract::principal_of;
 pub use extract::token_in_query;
+pub use origin::PageOrigin;
+pub use origin::is_localhost;
 pub use origin::is_loopback_host;
 pub use signer::Grant;
 pub use signer::Signer;

@@ -177,7 +177,9 @@ impl Refusal {
 
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed)
+    // The whole of it is text (RFC 7519, section 7.2): the parser would look at the fields it knows only.
+    let text = std::str::from_utf8(&bytes).map_err(|_| Refusal::Malformed)?;
+    serde_json::from_str(text).map_err(|_| Refusal::Malformed)
 }
 
 /// Exactly as registered: `hs256` is not `HS256`.

@@ -124,9 +124,7 @@ async fn a_body_of_the_handlers_own_is_left_alone() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (503, "[\"degraded\"]"));
     let fine = ask(get("/things/7")).await;
     assert_eq!((fine.status.as_u16(), fine.body.as_str()), (200, "7"));
-    for name in ["x-request-id", "x-content-type-options", "referrer-policy"] {
-        assert!(fine.header(name).is_some(), "{name}");
-    }
+    assert!(fine.header("x-request-id").is_some());
 }
 
 #[actix_web::test]

@@ -22,7 +22,9 @@ const ABOUT: &str = "The real-time core of a delivery, courier or ride fleet. Ad
                      Times are written as RFC 3339 UTC with milliseconds.\n\nEvery refusal is a problem (RFC 9457) with a \
                      stable `code`, explained under [/docs/errors](/docs/errors). Every answer carries `X-Request-Id`: the \
                      caller's own if it is sane, else a new one. `traceparent` is honoured. A thing that is not yours is \
-                     answered exactly like one that does not exist.\n\nThe sockets are told in \
+                     answered exactly like one that does not exist.\n\nPages of the origins that the operator has listed may call this \
+                     (CORS, without credentials). No answer is to be kept (`Cache-Control: no-store`) unless it says how \
+                     long.\n\nThe sockets are told in \
                      [/asyncapi.yaml](/asyncapi.yaml).";
 const TOKEN: &str = "A JWT with `sub`, `role` and `exp`, audience `beeline`. A token in a query string is refused.";
 

@@ -17,6 +17,7 @@ use crate::actors::driver::Greeting;
 use crate::actors::driver::ReportFix;
 use crate::actors::driver::ReportFixes;
 use crate::actors::mailbox::ask;
+use crate::actors::mailbox::insist;
 use crate::actors::mailbox::tell;
 use crate::clock;
 use crate::domain::ids::DriverId;
@@ -24,6 +25,7 @@ use crate::domain::order::By;
 use crate::domain::order::Step;
 use crate::http::access::Action;
 use crate::http::documents::Door;
+use crate::http::fields;
 use crate::http::socket::Session;
 use crate::http::socket::Sink;
 use crate::limits::BATCH_MAX_FIXES;
@@ -109,7 +111,12 @@ impl DriverSession {
     fn location(&mut self, sink: &mut Sink<'_, Self>, actor: &Addr<DriverActor>, text: &str, head: &Head<'_>) {
         let (read_at, fix) = (Instant::now(), fix::read(text, clock::now()));
         if let Some(id) = head.id() {
-            self.report(sink, actor, ReportFixes { fixes: vec![fix], batched: false, read_at }, Some(id));
+            self.report(
+                sink,
+                actor,
+                ReportFixes { session: Some(self.client.session), fixes: vec![fix], batched: false, read_at },
+                Some(id),
+            );
             return;
         }
         let report = ReportFix { session: self.client.session, fix, read_at };
@@ -128,12 +135,18 @@ impl DriverSession {
         }
         let now = clock::now();
         let fixes = batch.fixes.iter().map(|raw| fix::read(raw.get(), now)).collect();
-        self.report(sink, actor, ReportFixes { fixes, batched: true, read_at: Instant::now() }, head.id());
+        self.report(
+            sink,
+            actor,
+            ReportFixes { session: Some(self.client.session), fixes, batched: true, read_at: Instant::now() },
+            head.id(),
+        );
     }
 
     fn report(&mut self, sink: &mut Sink<'_, Self>, actor: &Addr<DriverActor>, report: ReportFixes, id: MessageId) {
         let single = !report.batched;
-        let answer = ask(actor, report);
+        // Fixes that follow are handled even if this socket ends now: these must be too, or they would be a hole.
+        let answer = insist(actor, report);
         sink.spawn(answer, move |_, sink, answer| match answer {
             Ok(Ok(reported)) => match reported.rejected.first() {
                 Some(told) if single => error_with_code(sink, id.as_deref(), told.code),
@@ -219,7 +232,7 @@ pub fn step_request(wish: inbound::OrderStep, driver_id: DriverId) -> Result<des
     })?;
     let mut request = desk::Request::new(wish.order_id, step, By::Driver(driver_id));
     request.version = wish.version;
-    request.reason = wish.reason.map(|reason| reason.chars().take(crate::limits::TEXT_MAX_CHARS).collect());
+    request.reason = fields::reason(wish.reason)?;
     Ok(request)
 }
 

@@ -4,7 +4,9 @@
 //! then is done by the warden.
 
 use super::assembler::Assembler;
+use super::assembler::Whole;
 use super::conn::Conn;
+use super::rails::Eviction;
 use super::session::Session;
 use super::session::Sink;
 use super::session::Written;
@@ -20,6 +22,7 @@ use actix::AsyncContext;
 use actix::Handler;
 use actix::StreamHandler;
 use actix_http::ws::CloseReason;
+use actix_http::ws::Item;
 use actix_http::ws::Message;
 use actix_http::ws::ProtocolError;
 use actix_web_actors::ws::WebsocketContext;
@@ -142,7 +145,7 @@ impl<S: Session> Socket<S> {
         }
         match error {
             ProtocolError::Io(_) if self.conn.gone.get() => None,
-            // The scanner has judged the headers, and the client is still there: only the text is left.
+            // The scanner has judged the frames, and the client is still there: only the text is left.
             ProtocolError::Io(error) if error.kind() == ErrorKind::Other => Some(CloseCode::BadUtf8),
             ProtocolError::Overflow => Some(CloseCode::TooBig),
             _ => Some(CloseCode::Protocol),
@@ -173,6 +176,9 @@ impl<S: Session> Actor for Socket<S> {
 impl<S: Session> Drop for Socket<S> {
     fn drop(&mut self) {
         self.outbox.hang_up();
+        if self.code.is_none() && self.conn.was_given_up() {
+            self.conn.rails.count(Eviction::Stalled);
+        }
         self.conn.rails.socket_closed();
     }
 }
@@ -187,18 +193,22 @@ impl<S: Session> Handler<Wake> for Socket<S> {
 
 impl<S: Session> StreamHandler<Result<Message, ProtocolError>> for Socket<S> {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
-        // After an end actix hands over up to 16 more.
-        if self.ended {
+        // After an end actix hands over up to 16 more. Neither does anything count that comes after the socket was given
+        // up by somebody else: a newer connection of the same driver, a token that has ended.
+        if self.ended || !self.outbox.is_open() {
             return;
         }
         match message {
             Ok(Message::Text(text)) => self.call(ctx, |session, sink| session.text(sink, text)),
+            Ok(Message::Binary(bytes)) if S::BINARY => self.call(ctx, |session, sink| session.binary(sink, bytes)),
+            Ok(Message::Binary(_)) => self.end(ctx, CloseCode::Binary, "only text is spoken here"),
+            Ok(Message::Continuation(Item::FirstBinary(_))) if !S::BINARY => self.end(ctx, CloseCode::Binary, ""),
             Ok(Message::Continuation(fragment)) => match self.assembler.push(fragment) {
                 Ok(None) => {}
-                Ok(Some(text)) => self.call(ctx, |session, sink| session.text(sink, text)),
+                Ok(Some(Whole::Text(text))) => self.call(ctx, |session, sink| session.text(sink, text)),
+                Ok(Some(Whole::Binary(bytes))) => self.call(ctx, |session, sink| session.binary(sink, bytes)),
                 Err(code) => self.end(ctx, code, ""),
             },
-            Ok(Message::Binary(_)) => self.end(ctx, CloseCode::Binary, "only text is spoken here"),
             Ok(Message::Ping(payload)) => ctx.pong(&payload),
             Ok(Message::Pong(_) | Message::Nop) => {}
             Ok(Message::Close(reason)) => {

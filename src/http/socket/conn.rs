@@ -3,6 +3,7 @@
 //! It is bound to the connection and not to the session's actor, because an actor whose client does not read is not
 //! polled: nothing inside it can notice. All of it lives on the thread that owns the connection.
 
+use super::caps::Seat;
 use super::rails::Rails;
 use super::tick::Tick;
 use super::tick::tick;
@@ -30,6 +31,9 @@ const SEND_BUFFER_BYTES: usize = 32 * 1024;
 const NOTSENT_LOWAT_BYTES: u32 = 4 * 1024;
 /// Unacknowledged for so long, the kernel gives the connection up.
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
+/// A connection that ends after its news has been stuck for so long was given up by the kernel: it counts from its first
+/// unanswered try, and the warden looks once a second.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 /// Tasks a session may have under way before no more is read from its client.
 const TASKS_MAX: u32 = 16;
 
@@ -39,16 +43,28 @@ pub(super) struct Conn {
     /// The kernel's name for this very socket: tells it from another that got the same descriptor.
     cookie: u64,
     pub(super) rails: Arc<Rails>,
+    /// Something, as TLS, stands between our frames and the socket.
+    pub(super) encrypted: Cell<bool>,
     /// When bytes last came in, or, on plain HTTP, when a request or response last moved.
     pub(super) last_in: Cell<Tick>,
     /// When the request under way began; plain HTTP only.
     pub(super) request_since: Cell<Tick>,
+    /// Since when no request is under way: none before the first, whose head the framework waits for. Plain HTTP only.
+    pub(super) idle_since: Cell<Option<Tick>>,
+    requests: Cell<u32>,
+    /// An answer has said that it is the last one.
+    pub(super) said_last: Cell<bool>,
+    hung_up: Cell<bool>,
     /// Since when a frame or message is incomplete.
     pub(super) partial_since: Cell<Option<Tick>>,
+    /// How long that may go on.
+    pub(super) half_frame: Cell<Duration>,
     /// How often the body has been polled; stands still while the client does not read.
     pub(super) polls: Cell<u64>,
     /// Since when the session has been woken without the body being polled, and `polls` then.
     pub(super) stuck: Cell<Option<(Tick, u64)>>,
+    /// It was ended from here, at once.
+    was_reset: Cell<bool>,
     /// When the last heartbeat was asked for.
     pub(super) pinged: Cell<Tick>,
     /// When the session's token expires.
@@ -59,7 +75,11 @@ pub(super) struct Conn {
     pub(super) verdict: Cell<Option<CloseCode>>,
     /// The client's side has ended.
     pub(super) gone: Cell<bool>,
+    /// When the socket was asked to give way to a newer one of its principal.
+    pub(super) gave_way: Cell<Option<Tick>>,
     outbox: OnceCell<Arc<Outbox>>,
+    /// Room for this socket; made free when the connection is gone.
+    seat: OnceCell<Seat>,
     tasks: Cell<u32>,
     paused: RefCell<Option<Waker>>,
 }
@@ -76,18 +96,27 @@ impl Conn {
         Ok(Self {
             fd: stream.as_raw_fd(),
             cookie: socket.cookie()?,
+            half_frame: Cell::new(rails.timings.half_frame),
             rails,
+            encrypted: Cell::new(false),
             last_in: Cell::new(now),
             request_since: Cell::new(now),
+            idle_since: Cell::new(None),
+            requests: Cell::new(0),
+            said_last: Cell::new(false),
+            hung_up: Cell::new(false),
             partial_since: Cell::new(None),
             polls: Cell::new(0),
             stuck: Cell::new(None),
+            was_reset: Cell::new(false),
             pinged: Cell::new(now),
             expires_at: Cell::new(Millis(i64::MAX)),
             closing: Cell::new(None),
             verdict: Cell::new(None),
             gone: Cell::new(false),
+            gave_way: Cell::new(None),
             outbox: OnceCell::new(),
+            seat: OnceCell::new(),
             tasks: Cell::new(0),
             paused: RefCell::new(None),
         })
@@ -99,6 +128,36 @@ impl Conn {
         let _ = self.outbox.set(outbox);
         self.last_in.set(tick());
         self.pinged.set(tick());
+    }
+
+    /// Keeps a seat for as long as the connection is there.
+    pub(super) fn take_seat(&self, seat: Seat) {
+        // One connection is upgraded once, so there is none yet; a second would be given back at once.
+        let _ = self.seat.set(seat);
+    }
+
+    /// Whether a newer socket of the same principal takes the place of this one.
+    pub(super) fn must_give_way(&self) -> bool {
+        self.seat.get().is_some_and(Seat::gives_way)
+    }
+
+    /// The head of a request is complete.
+    pub(super) fn request_began(&self) {
+        self.requests.set(self.requests.get() + 1);
+        self.last_in.set(tick());
+        self.request_since.set(tick());
+        self.idle_since.set(None);
+    }
+
+    /// A response has been handed over whole, or its request given up.
+    pub(super) fn request_ended(&self) {
+        self.requests.set(self.requests.get().saturating_sub(1));
+        if self.requests.get() == 0 {
+            self.idle_since.set(Some(tick()));
+            if self.said_last.get() {
+                self.hang_up();
+            }
+        }
     }
 
     /// The outbox of the session, when this is a WebSocket.
@@ -130,16 +189,51 @@ impl Conn {
 
     /// Ends the connection at once: the peer sees a reset, the kernel drops what is unsent, and the dispatcher, woken
     /// by the hang-up, drops its task. False when the descriptor is another connection's by now.
-    #[allow(unsafe_code)]
     pub(super) fn reset(&self) -> bool {
+        self.was_reset.set(true);
+        self.with_socket(|socket| {
+            socket.set_linger(Some(Duration::ZERO))?;
+            socket.shutdown(Shutdown::Both)
+        })
+    }
+
+    /// Whether the kernel ended it because nothing was taken in, which it mostly does before the warden: what was to be
+    /// sent had been stuck for most of that time.
+    pub(super) fn was_given_up(&self) -> bool {
+        let stuck = self.stuck.get().map(|(since, _)| tick().since(since));
+        !self.was_reset.get() && stuck.is_some_and(|stuck| stuck >= GIVEN_UP)
+    }
+
+    /// Ends the connection in order: nothing more is read, what has been answered is still sent. False when that has
+    /// been said before, or the descriptor is another connection's by now.
+    pub(super) fn hang_up(&self) -> bool {
+        !self.hung_up.replace(true) && self.with_socket(|socket| socket.shutdown(Shutdown::Read))
+    }
+
+    /// Before the end of the writing half: lets the kernel take all that the dispatcher still has to write, which asks
+    /// the body for its end only when that is less than its buffer. False when the end must be left to the dispatcher,
+    /// as under TLS, which says goodbye in a record of its own.
+    pub(super) fn make_room_to_end(&self) -> bool {
+        let make_room = |socket: &SockRef<'_>| {
+            socket.set_tcp_notsent_lowat(u32::MAX)?;
+            socket.set_send_buffer_size(2 * SEND_BUFFER_BYTES)
+        };
+        !self.encrypted.get() && self.with_socket(make_room)
+    }
+
+    /// Nothing more is sent: the client hears the end of our half behind the last byte written. It may still send.
+    pub(super) fn end_writing(&self) {
+        self.with_socket(|socket| socket.shutdown(Shutdown::Write));
+    }
+
+    /// Does something with the socket, if it is still this connection's.
+    #[allow(unsafe_code)]
+    fn with_socket(&self, act: impl FnOnce(&SockRef<'_>) -> io::Result<()>) -> bool {
         // SAFETY: the descriptor is used before this function returns, on the thread that owns the connection's task,
         // so nothing can close it in between. A record that has outlived its connection is caught by the cookie.
         let borrowed = unsafe { BorrowedFd::borrow_raw(self.fd) };
         let socket = SockRef::from(&borrowed);
-        if socket.cookie().ok() != Some(self.cookie) {
-            return false;
-        }
-        socket.set_linger(Some(Duration::ZERO)).is_ok() && socket.shutdown(Shutdown::Both).is_ok()
+        socket.cookie().ok() == Some(self.cookie) && act(&socket).is_ok()
     }
 }
 
@@ -147,18 +241,64 @@ impl Conn {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use socket2::Domain;
+    use socket2::Socket;
+    use socket2::Type;
     use std::io::Read;
     use std::io::Write;
     use std::net::TcpListener;
     use std::net::TcpStream;
 
+    /// A connection of this process: the client's end, whose kernel takes in little, and ours.
+    fn connect() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        client.set_recv_buffer_size(4_096).unwrap();
+        client.connect(&listener.local_addr().unwrap().into()).unwrap();
+        (client.into(), listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn the_kernel_holds_little_and_gives_up_soon() {
+        let (_client, ours) = connect();
+        Conn::adopt(&ours, Arc::default()).unwrap();
+        let socket = SockRef::from(&ours);
+        assert!(socket.tcp_nodelay().unwrap());
+        // Linux doubles what is asked for, for its own bookkeeping.
+        let send_buffer = socket.send_buffer_size().unwrap();
+        assert!((SEND_BUFFER_BYTES..=2 * SEND_BUFFER_BYTES).contains(&send_buffer), "{send_buffer}");
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), NOTSENT_LOWAT_BYTES);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+    }
+
+    #[test]
+    fn a_reset_is_a_reset_and_drops_what_was_unsent() {
+        let (mut client, mut ours) = connect();
+        let record = Conn::adopt(&ours, Arc::default()).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        while ours.write(&[0; 4_096]).is_ok() {}
+        assert!(record.reset());
+        drop(ours);
+        let error = client.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn hanging_up_still_sends_what_was_answered() {
+        let (mut client, mut ours) = connect();
+        let record = Conn::adopt(&ours, Arc::default()).unwrap();
+        ours.write_all(b"answered").unwrap();
+        assert!(record.hang_up());
+        assert!(!record.hang_up(), "once is enough");
+        assert_eq!(ours.read(&mut [0; 8]).unwrap(), 0, "nothing more is read");
+        drop(ours);
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "answered");
+    }
+
     #[test]
     fn a_record_that_outlived_its_connection_resets_no_other() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connect = || {
-            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            (client, listener.accept().unwrap().0)
-        };
         let (_client, first) = connect();
         let (mut other_client, mut other) = connect();
         let mut record = Conn::adopt(&first, Arc::default()).unwrap();
@@ -166,7 +306,7 @@ mod tests {
         // As if the kernel had given the descriptor to the next connection; other tests may have got the real one.
         record.fd = other.as_raw_fd();
 
-        assert!(!record.reset());
+        assert!(!record.reset() && !record.hang_up());
         other.write_all(b"alive").unwrap();
         let mut heard = [0; 5];
         other_client.read_exact(&mut heard).unwrap();

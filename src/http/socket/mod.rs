@@ -12,20 +12,36 @@
 
 mod actor;
 mod assembler;
+mod bounds;
+mod bucket;
+mod caps;
 mod conn;
 mod egress;
+mod farewell;
 mod frame_guard;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod inlet;
+mod mask;
 mod rails;
 mod scanner;
 mod server;
 mod session;
 mod tick;
 mod upgrade;
+mod utf8;
 mod warden;
 
 #[cfg(test)]
 mod tests;
 
+pub use bounds::Bounds;
+pub use bucket::FrameRate;
+pub use bucket::FrameRates;
+pub use caps::Caps;
+pub use caps::CapsState;
+pub use caps::Crowded;
+pub use caps::Entrant;
+pub use caps::Seat;
 pub use rails::Rails;
 pub use rails::RailsState;
 pub use rails::Timings;
@@ -38,5 +54,5 @@ pub use session::Written;
 pub use tick::Tick;
 pub use tick::tick;
 pub use upgrade::OpenError;
+pub use upgrade::Opening;
 pub use upgrade::PROTOCOL;
-pub use upgrade::open;

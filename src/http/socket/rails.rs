@@ -20,6 +20,8 @@ pub struct Timings {
     pub http_idle: Duration,
     /// One plain HTTP request, however much it moves; then a reset.
     pub http_request: Duration,
+    /// A plain HTTP connection between two requests, whatever part of the next has come; then its end.
+    pub http_between: Duration,
     /// The close handshake, and what a client may take after a drain's close frame; then a reset.
     pub farewell: Duration,
 }
@@ -32,24 +34,33 @@ impl Default for Timings {
             stall: Duration::from_secs(10),
             http_idle: Duration::from_secs(30),
             http_request: Duration::from_secs(300),
+            // Looked at once a second: ended within five.
+            http_between: Duration::from_secs(4),
             farewell: Duration::from_secs(2),
         }
     }
 }
 
-/// Why the warden ended a connection.
+/// Why a connection was ended from outside its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Eviction {
     Stalled,
     Silent,
     HalfFrame,
     Expired,
+    GaveWay,
+    ControlFlood,
+    DataFlood,
     IdleHttp,
+    SlowHead,
     Lingering,
     Drained,
 }
 
-/// How many connections the warden has ended, by reason, and how many sockets there are.
+/// Reasons there are.
+const EVICTIONS: usize = 11;
+
+/// How many connections have been ended from outside their sessions, by reason, and how many sockets there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct RailsState {
     /// Open WebSockets.
@@ -62,12 +73,40 @@ pub struct RailsState {
     pub half_frame: u64,
     /// Closed with 4401: the token expired.
     pub expired: u64,
+    /// Closed with 4409, or reset if it does not read: the oldest socket of a principal that opened one more than it may.
+    pub gave_way: u64,
+    /// Closed with 4429: pings and their like without end.
+    pub control_flood: u64,
+    /// Closed with 4429: data frames without end.
+    pub data_flood: u64,
     /// Reset: plain HTTP on which nothing moved.
     pub idle_http: u64,
+    /// Ended: plain HTTP on which the next request was not complete in time.
+    pub slow_head: u64,
     /// Reset: did not finish the close handshake.
     pub lingering: u64,
     /// Closed with 1012: the server restarts.
     pub drained: u64,
+}
+
+impl RailsState {
+    /// How often each rail has acted, by the name it has in the metrics.
+    #[must_use]
+    pub fn totals(&self) -> [(&'static str, u64); EVICTIONS] {
+        [
+            ("stalled", self.stalled),
+            ("silent", self.silent),
+            ("half_frame", self.half_frame),
+            ("expired", self.expired),
+            ("gave_way", self.gave_way),
+            ("control_flood", self.control_flood),
+            ("data_flood", self.data_flood),
+            ("idle_http", self.idle_http),
+            ("slow_head", self.slow_head),
+            ("lingering", self.lingering),
+            ("drained", self.drained),
+        ]
+    }
 }
 
 /// Shared by all threads of one server; made once, handed to `tune` and kept by whoever will drain.
@@ -75,7 +114,7 @@ pub struct RailsState {
 pub struct Rails {
     pub(super) timings: Timings,
     sockets: AtomicUsize,
-    evictions: [AtomicU64; 7],
+    evictions: [AtomicU64; EVICTIONS],
     /// The drain's window in milliseconds plus one; zero while the server is to stay up.
     drain: AtomicU64,
 }
@@ -110,7 +149,11 @@ impl Rails {
             silent: count(Eviction::Silent),
             half_frame: count(Eviction::HalfFrame),
             expired: count(Eviction::Expired),
+            gave_way: count(Eviction::GaveWay),
+            control_flood: count(Eviction::ControlFlood),
+            data_flood: count(Eviction::DataFlood),
             idle_http: count(Eviction::IdleHttp),
+            slow_head: count(Eviction::SlowHead),
             lingering: count(Eviction::Lingering),
             drained: count(Eviction::Drained),
         }

@@ -13,6 +13,7 @@ use actix::AsyncContext;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use actix_web_actors::ws::WebsocketContext;
+use bytes::Bytes;
 use bytestring::ByteString;
 use futures_util::FutureExt;
 use std::borrow::Cow;
@@ -27,6 +28,10 @@ use std::time::Instant;
 /// A panic in any of them closes this socket with 1011 and touches nothing else. What may wait (a store, another
 /// actor) goes through [`Sink::spawn`]; while many such tasks are under way, nothing more is read from the client.
 pub trait Session: Sized + Unpin + 'static {
+    /// Whether binary messages are taken. Where not, as on every socket of the contract, the beginning of one closes
+    /// the socket with 1003.
+    const BINARY: bool = false;
+
     /// The socket is open. The place to send `welcome`, to subscribe with [`Sink::outbox`] and to set
     /// [`Sink::expires_at`].
     fn opened(&mut self, sink: &mut Sink<'_, Self>);
@@ -34,6 +39,9 @@ pub trait Session: Sized + Unpin + 'static {
     /// A whole text message: UTF-8, within the bytes and fragments allowed. It shares the memory of the read buffer:
     /// copy what is kept.
     fn text(&mut self, sink: &mut Sink<'_, Self>, text: ByteString);
+
+    /// A whole binary message, within the same bounds; called only where [`Session::BINARY`] says so.
+    fn binary(&mut self, _sink: &mut Sink<'_, Self>, _bytes: Bytes) {}
 
     /// Asked right before the newest frame about `order` is written; `false` drops it. A producer that has not yet
     /// heard that its watcher may see no more can write into the outbox once again: this is where that ends.
@@ -88,6 +96,11 @@ impl<S: Session> Sink<'_, S> {
     /// Sends a text frame now: answers and greetings. News from others goes through the outbox, where it is bounded.
     pub fn text(&mut self, text: impl Into<ByteString>) {
         self.ctx.text(text.into());
+    }
+
+    /// Sends a binary frame now.
+    pub fn binary(&mut self, bytes: impl Into<Bytes>) {
+        self.ctx.binary(bytes);
     }
 
     /// Ends the socket after this call. `reason` goes to the client and is cut at 123 bytes.

@@ -1,6 +1,8 @@
 //! From an HTTP request to a running session.
 
 use super::actor::Socket;
+use super::bounds::Bounds;
+use super::caps::Seat;
 use super::conn::Conn;
 use super::egress::Egress;
 use super::frame_guard::FrameGuard;
@@ -10,10 +12,11 @@ use actix_http::ws::Codec;
 use actix_http::ws::HandshakeError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
+use actix_web::HttpResponseBuilder;
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
+use actix_web::http::header::SEC_WEBSOCKET_VERSION;
 use actix_web::web::Payload;
 use actix_web_actors::ws::WebsocketContext;
-use actix_web_actors::ws::handshake;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,7 +35,7 @@ pub enum OpenError {
     /// 426, with `Sec-WebSocket-Version: 13`: another version of the protocol.
     #[error("this server speaks WebSocket version 13")]
     Version,
-    /// 400: an upgrade without its key.
+    /// 400: an upgrade without its key, or over HTTP/1.0.
     #[error("the WebSocket handshake is incomplete")]
     Handshake,
     /// 503, with `Retry-After`: the server is on its way out.
@@ -80,33 +83,62 @@ impl From<HandshakeError> for OpenError {
     }
 }
 
-/// Answers an upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
-///
-/// A message of more than `max_message_bytes`, in however many fragments, closes the socket with 1009. Who may open it
-/// has been decided before.
-///
-/// # Errors
-/// When the request is no WebSocket upgrade, or the server is draining.
-pub fn open<S: Session>(
-    request: &HttpRequest,
-    payload: Payload,
-    session: S,
-    max_message_bytes: usize,
-) -> Result<HttpResponse, OpenError> {
-    let mut response = handshake(request)?;
-    let conn = request.conn_data::<Rc<Conn>>().ok_or(OpenError::Unwatched)?;
-    if conn.rails.is_draining() {
-        return Err(OpenError::Draining);
+/// A request that may become a WebSocket: the handshake is sound and the server takes more.
+pub struct Opening {
+    response: HttpResponseBuilder,
+    conn: Rc<Conn>,
+}
+
+impl Opening {
+    /// Checks the handshake. Nothing has begun yet.
+    ///
+    /// # Errors
+    /// When the request is no WebSocket upgrade, or the server is draining.
+    pub fn check(request: &HttpRequest) -> Result<Self, OpenError> {
+        let mut response = handshake(request)?;
+        let conn = request.conn_data::<Rc<Conn>>().ok_or(OpenError::Unwatched)?;
+        if conn.rails.is_draining() {
+            return Err(OpenError::Draining);
+        }
+        if offers_protocol(request) {
+            response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+        }
+        Ok(Self { response, conn: Rc::clone(conn) })
     }
-    if offers_protocol(request) {
-        response.insert_header((SEC_WEBSOCKET_PROTOCOL, PROTOCOL));
+
+    /// Gives the socket its seat, to be kept until the connection is gone.
+    #[must_use]
+    pub fn seated(self, seat: Seat) -> Self {
+        self.conn.take_seat(seat);
+        self
     }
-    let outbox = Arc::new(Outbox::default());
-    conn.upgrade(Arc::clone(&outbox));
-    let guard = FrameGuard::new(payload, Rc::clone(conn), max_message_bytes);
-    let socket = Socket::new(session, Rc::clone(conn), outbox);
-    let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(max_message_bytes));
-    Ok(response.streaming(Egress::new(frames, Rc::clone(conn))))
+
+    /// Answers the upgrade and starts `session` on it; its outbox is made here and reached by `Sink::outbox`.
+    ///
+    /// Who may open it has been decided before.
+    pub fn start<S: Session>(mut self, payload: Payload, session: S, bounds: &Bounds) -> HttpResponse {
+        let outbox = Arc::new(Outbox::default());
+        self.conn.upgrade(Arc::clone(&outbox));
+        if let Some(half_frame) = bounds.half_frame {
+            self.conn.half_frame.set(half_frame);
+        }
+        let guard = FrameGuard::new(payload, Rc::clone(&self.conn), bounds);
+        let socket = Socket::new(session, Rc::clone(&self.conn), outbox);
+        let frames = WebsocketContext::with_codec(socket, guard, Codec::new().max_size(bounds.message_max_bytes));
+        self.response.streaming(Egress::new(frames, self.conn))
+    }
+}
+
+/// Version 13 over HTTP/1.1 only (RFC 6455, sections 4.1 and 4.4). The framework would take the drafts 7 and 8 as well,
+/// whose browsers name their page in another header than `Origin`, and an upgrade over HTTP/1.0, which has none.
+fn handshake(request: &HttpRequest) -> Result<actix_web::HttpResponseBuilder, OpenError> {
+    let response = actix_web_actors::ws::handshake(request)?;
+    if request.version() != actix_web::http::Version::HTTP_11 {
+        return Err(OpenError::Handshake);
+    }
+    let mut versions = request.headers().get_all(SEC_WEBSOCKET_VERSION);
+    let is_ours = versions.next().is_some_and(|version| version.as_bytes() == b"13") && versions.next().is_none();
+    if is_ours { Ok(response) } else { Err(OpenError::Version) }
 }
 
 /// Looks at every header line: the standard allows several, and the framework's own handshake reads the first only.

@@ -110,13 +110,19 @@ impl Warden {
     fn inspect_socket(&self, conn: &Conn, outbox: &Outbox, now: Tick, wall: Millis) {
         let timings = &self.rails.timings;
         let older_than = |since: Tick, limit: Duration| now.since(since) >= limit;
-        if is_stalled(conn, outbox, now, timings.stall) {
+        let is_silent = older_than(conn.last_in.get(), timings.heartbeat * 2);
+        // Whoever may see no more is not waited for as long as others: what is on its way to them could still be read. Nor is
+        // whoever has been silent so long, whatever its kernel took in until now.
+        let stall = if outbox.is_cut() || is_silent { timings.farewell } else { timings.stall };
+        if is_stalled(conn, outbox, now, stall) {
             self.reset(conn, Eviction::Stalled);
+        } else if conn.must_give_way() {
+            self.make_room(conn, outbox, now);
         } else if wall >= conn.expires_at.get() {
-            self.close(outbox, Eviction::Expired, CloseCode::Token, "token expired");
-        } else if conn.partial_since.get().is_some_and(|since| older_than(since, timings.half_frame)) {
+            self.cut(outbox, Eviction::Expired, CloseCode::Token, "token expired");
+        } else if conn.partial_since.get().is_some_and(|since| older_than(since, conn.half_frame.get())) {
             self.close(outbox, Eviction::HalfFrame, CloseCode::Policy, "incomplete message");
-        } else if older_than(conn.last_in.get(), timings.heartbeat * 2) {
+        } else if is_silent {
             self.close(outbox, Eviction::Silent, CloseCode::Silent, "nothing heard");
         } else if older_than(conn.pinged.get(), timings.heartbeat) {
             conn.pinged.set(now);
@@ -124,17 +130,41 @@ impl Warden {
         }
     }
 
+    /// The oldest socket of a principal that has one more than it may: told first, then reset if it does not read.
+    fn make_room(&self, conn: &Conn, outbox: &Outbox, now: Tick) {
+        match conn.gave_way.get() {
+            None => {
+                conn.gave_way.set(Some(now));
+                self.close(outbox, Eviction::GaveWay, CloseCode::Replaced, "a newer connection took over");
+            }
+            Some(since) if now.since(since) >= self.rails.timings.farewell => self.reset(conn, Eviction::GaveWay),
+            Some(_) => {}
+        }
+    }
+
+    /// Between two requests nothing but a part of the next head can come: the framework's own clocks watch for the first
+    /// head and for a connection on which there is nothing at all, and this one for all the rest.
     fn inspect_http(&self, conn: &Conn, now: Tick) {
         let timings = &self.rails.timings;
         let idle = now.since(conn.last_in.get()) >= timings.http_idle;
+        let waits_for_head = conn.idle_since.get().is_some_and(|since| now.since(since) >= timings.http_between);
         if idle || now.since(conn.request_since.get()) >= timings.http_request {
             self.reset(conn, Eviction::IdleHttp);
+        } else if waits_for_head && conn.hang_up() {
+            self.rails.count(Eviction::SlowHead);
         }
     }
 
     /// Asks for a close frame. The client gets it if it reads; if not, it is a stall from here on.
     fn close(&self, outbox: &Outbox, why: Eviction, code: CloseCode, reason: &'static str) {
         if outbox.close(code, reason) {
+            self.rails.count(why);
+        }
+    }
+
+    /// The same for whoever may see no more: what waits for them is dropped.
+    fn cut(&self, outbox: &Outbox, why: Eviction, code: CloseCode, reason: &'static str) {
+        if outbox.cut(code, reason) {
             self.rails.count(why);
         }
     }

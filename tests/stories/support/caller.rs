@@ -6,12 +6,15 @@ use super::socket::Refused;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use tokio_tungstenite::Connector;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 /// See the module.
 #[derive(Clone)]
 pub struct Caller {
     http: reqwest::Client,
     base: String,
+    connector: Option<Connector>,
     pub token: Option<String>,
 }
 
@@ -28,7 +31,8 @@ pub struct Reply {
 
 impl Caller {
     pub fn new(server: &Server, token: Option<String>) -> Self {
-        Self { http: server.http.clone(), base: server.base.clone(), token }
+        let connector = server.connector.clone();
+        Self { http: server.http.clone(), base: server.base.clone(), connector, token }
     }
 
     /// A request to build on; `path` as in `/api/v1/orders`.
@@ -64,15 +68,33 @@ impl Caller {
 
     /// A socket that has been welcomed.
     pub async fn socket(&self, path: &str) -> Socket {
-        let opened = Socket::open(&self.base, path, self.token.as_deref()).await;
+        self.welcomed_socket(path).await.0
+    }
+
+    /// A socket that has been welcomed, and with what words.
+    pub async fn welcomed_socket(&self, path: &str) -> (Socket, Value) {
+        let opened = self.open(path).await;
         let mut socket = opened.unwrap_or_else(|refused| panic!("{path} refused: {refused:?}"));
-        socket.welcome().await;
-        socket
+        let welcome = socket.welcome().await;
+        (socket, welcome)
+    }
+
+    async fn open(&self, path: &str) -> Result<Socket, Refused> {
+        let mut request = Socket::request(&self.base, path);
+        if let Some(token) = &self.token {
+            request.headers_mut().insert("Authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        self.open_request(request).await
+    }
+
+    /// Opens a socket with a request of one's own, by the way this caller trusts.
+    pub async fn open_request(&self, request: Request) -> Result<Socket, Refused> {
+        Socket::open_by(request, self.connector.clone()).await
     }
 
     /// A socket that must not open.
     pub async fn refused_socket(&self, path: &str) -> Refused {
-        match Socket::open(&self.base, path, self.token.as_deref()).await {
+        match self.open(path).await {
             Ok(_) => panic!("{path} was opened"),
             Err(refused) => refused,
         }

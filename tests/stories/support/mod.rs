@@ -2,6 +2,7 @@
 
 mod caller;
 mod people;
+mod pki;
 mod server;
 mod socket;
 mod spot;
@@ -12,6 +13,7 @@ pub use caller::Reply;
 pub use people::Customer;
 pub use people::Driver;
 pub use people::order_body;
+pub use pki::Pki;
 pub use server::SERVE;
 pub use server::Server;
 pub use server::beeline;

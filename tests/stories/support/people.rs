@@ -33,8 +33,7 @@ impl Driver {
     /// Connected, nothing said yet; goes on with the `seq` that the server knows.
     pub async fn connect(server: &Server, id: &str) -> Self {
         let caller = server.caller("driver", id);
-        let mut socket = Socket::open(&server.base, "/ws/driver", caller.token.as_deref()).await.unwrap();
-        let welcome = socket.welcome().await;
+        let (socket, welcome) = caller.welcomed_socket("/ws/driver").await;
         let seq = welcome["last_seq"].as_i64().expect("last_seq in a driver's welcome");
         Self { id: id.to_owned(), caller, socket, welcome, seq, clock_ms: 0 }
     }

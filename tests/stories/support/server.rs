@@ -3,6 +3,7 @@
 use super::Caller;
 use super::Claims;
 use super::PATIENCE;
+use super::Pki;
 use super::sign;
 use super::until;
 use jsonwebtoken::Algorithm;
@@ -15,6 +16,7 @@ use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 use tokio::process::Child;
 use tokio::process::Command;
+use tokio_tungstenite::Connector;
 
 /// A server in development mode.
 pub const SERVE: &[&str] = &["serve", "--dev"];
@@ -41,11 +43,13 @@ pub struct Server {
     pub arguments: &'static [&'static str],
     settings: Vec<(String, String)>,
     starts: usize,
-    /// `http://ADDR`.
+    /// `http://ADDR` or `https://ADDR`.
     pub base: String,
     /// The secret its tokens are signed with.
     pub secret: String,
     pub http: reqwest::Client,
+    /// How sockets are opened, where that is by TLS.
+    pub connector: Option<Connector>,
 }
 
 impl Server {
@@ -61,11 +65,28 @@ impl Server {
 
     /// The program started with these arguments.
     pub async fn run(arguments: &'static [&'static str], settings: &[(&str, &str)]) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self::run_for(arguments, settings, http, None).await
+    }
+
+    /// A server that speaks TLS, and clients who trust it.
+    pub async fn over_tls(pki: &Pki, settings: &[(&str, &str)]) -> Self {
+        let files = pki.settings();
+        let settings: Vec<_> =
+            files.iter().map(|(name, value)| (*name, value.as_str())).chain(settings.iter().copied()).collect();
+        Self::run_for(SERVE, &settings, pki.http(), Some(pki.connector())).await
+    }
+
+    async fn run_for(
+        arguments: &'static [&'static str],
+        settings: &[(&str, &str)],
+        http: reqwest::Client,
+        connector: Option<Connector>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let (base, secret) = (String::new(), String::new());
-        let mut server = Self { child: None, folder, arguments, settings, starts: 0, base, secret, http };
+        let mut server = Self { child: None, folder, arguments, settings, starts: 0, base, secret, http, connector };
         server.boot().await;
         server
     }
@@ -99,11 +120,18 @@ impl Server {
         self.base = base.unwrap_or_else(|| panic!("first line {first:?}; the log ends:\n{}", self.log_end()));
         // The pipe stays open, so that later lines never fail.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let own = self.settings.iter().find(|(name, _)| name == "BEELINE_JWT_SECRET");
-        let kept = || std::fs::read_to_string(self.data().join("dev-secret")).unwrap().trim().to_owned();
-        self.secret = own.map_or_else(kept, |(_, secret)| secret.clone());
+        let setting = |wanted: &str| self.settings.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let file = setting("BEELINE_JWT_SECRET_FILE").map_or_else(|| self.data().join("dev-secret"), PathBuf::from);
+        // Without `--dev` and with issuers only there is none.
+        let kept = || std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
+        self.secret = setting("BEELINE_JWT_SECRET").cloned().unwrap_or_else(kept);
         let (http, ready) = (self.http.clone(), format!("{}/readyz", self.base));
         until("ready", || async { http.get(&ready).send().await.ok().filter(|answer| answer.status() == 200) }).await;
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("it still runs")
     }
 
     /// Ends the process with SIGKILL, as a power cut would.
@@ -118,7 +146,7 @@ impl Server {
 
     /// Sends SIGTERM.
     pub async fn terminate(&self) {
-        let pid = self.child.as_ref().and_then(Child::id).expect("it still runs").to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     }
 
@@ -130,9 +158,14 @@ impl Server {
             .unwrap()
     }
 
+    /// What the program has logged since it was started last.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
     /// The end of the program's log.
     pub fn log_end(&self) -> String {
-        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let text = self.log_text();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
     }

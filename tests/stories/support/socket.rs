@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_tungstenite::Connector;
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -68,7 +69,13 @@ impl Socket {
 
     /// Opens a socket with a request of one's own.
     pub async fn open_request(request: Request) -> Result<Self, Refused> {
-        let opened = tokio::time::timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await;
+        Self::open_by(request, None).await
+    }
+
+    /// The same by TLS, with the roots one trusts.
+    pub async fn open_by(request: Request, connector: Option<Connector>) -> Result<Self, Refused> {
+        let connecting = tokio_tungstenite::connect_async_tls_with_config(request, None, false, connector);
+        let opened = tokio::time::timeout(PATIENCE, connecting).await;
         match opened.expect("an answer to the upgrade") {
             Ok((stream, upgrade)) => {
                 let (waiting, all) = (VecDeque::new(), Vec::new());

@@ -62,7 +62,7 @@ fn reading() -> Vec<Call> {
             .about("Visible from assignment to the door. With `Upgrade: websocket`: a customer socket that follows the order from the start.")
             .answers::<DriverLocation>(200, "The live fix.")
             .answers_as(101, "The socket is open.", Vec::new())
-            .refuses(&[Code::NotFound, Code::NotInDelivery, Code::NoPosition]),
+            .refuses(&[Code::NotFound, Code::NotInDelivery, Code::NoPosition, Code::TooMany]),
     ]
 }
 

@@ -21,7 +21,7 @@ pub fn calls() -> Vec<Call> {
             .about(ABOUT)
             .headers(HEADERS)
             .answers_as(101, "The socket is open.", Vec::new())
-            .refuses(&[Code::UpgradeRequired])
+            .refuses(&[Code::UpgradeRequired, Code::TooMany])
     };
     doors.into_iter().map(whole).collect()
 }

@@ -99,27 +99,46 @@ pub fn upgrade_head(more: &str) -> String {
     )
 }
 
+async fn narrow(addr: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(addr).await.unwrap()
+}
+
 impl Client {
     pub async fn open(addr: SocketAddr) -> Self {
-        Self::open_on(TcpStream::connect(addr).await.unwrap()).await
+        Self::open_on(TcpStream::connect(addr).await.unwrap(), "/ws").await
     }
 
     /// A client whose kernel holds little, so that it stops taking in soon after it stops reading.
     pub async fn open_narrow(addr: SocketAddr) -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4_096).unwrap();
-        Self::open_on(socket.connect(addr).await.unwrap()).await
+        Self::open_on(narrow(addr).await, "/ws").await
     }
 
-    async fn open_on(mut stream: TcpStream) -> Self {
+    /// The same, for which the server ends connections as it does under TLS.
+    pub async fn open_encrypted_narrow(addr: SocketAddr) -> Self {
+        Self::open_on(narrow(addr).await, "/ws?encrypted").await
+    }
+
+    /// A client of the echo for conformance.
+    pub async fn open_echo(addr: SocketAddr) -> Self {
+        Self::open_on(TcpStream::connect(addr).await.unwrap(), "/ws/echo").await
+    }
+
+    async fn open_on(mut stream: TcpStream, path: &str) -> Self {
         SockRef::from(&stream).set_tcp_nodelay(true).unwrap();
-        let head = request(&mut stream, &upgrade_head("")).await;
+        let head = request(&mut stream, &upgrade_head("").replacen("/ws", path, 1)).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         Self { stream }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends on a connection that may have ended.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     pub async fn text(&mut self, text: &str) {
@@ -156,12 +175,15 @@ impl Client {
 
     /// The code and reason of the close frame, past whatever else comes.
     pub async fn closed(&mut self) -> (u16, String) {
-        loop {
-            let frame = self.next().await.expect("a close frame");
-            if frame.opcode == CLOSE {
-                let code = u16::from_be_bytes([frame.payload[0], frame.payload[1]]);
-                return (code, String::from_utf8(frame.payload[2..].to_vec()).unwrap());
+        within(async {
+            loop {
+                let frame = self.next().await.expect("a close frame");
+                if frame.opcode == CLOSE {
+                    let code = u16::from_be_bytes([frame.payload[0], frame.payload[1]]);
+                    return (code, String::from_utf8(frame.payload[2..].to_vec()).unwrap());
+                }
             }
-        }
+        })
+        .await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::client::*;
 use super::server::Server;
+use super::server::fill;
 use crate::http::socket::Timings;
 use std::time::Duration;
 use std::time::Instant;
@@ -38,17 +39,7 @@ async fn a_client_that_does_not_read_cannot_hold_up_the_end() {
     let server = Server::with(Timings { farewell: Duration::from_secs(1), ..Timings::default() });
     let _deaf = Client::open_narrow(server.addr).await;
     eventually("it is in", || server.rails.state().sockets == 1).await;
-    let outbox = server.book.newest();
-    let order = super::server::order("o-1");
-    let fill = async {
-        while outbox.state().latest == 0 || !outbox.is_ringing() {
-            for number in 0..1_000 {
-                super::server::push_position(&outbox, &order, number);
-                tokio::task::yield_now().await;
-            }
-        }
-    };
-    within(fill).await;
+    fill(&server.book.newest(), u32::MAX).await;
     let since = Instant::now();
     server.rails.drain(Duration::from_millis(100));
     within(server.handle.stop(true)).await;

@@ -2,12 +2,18 @@
 //! would let them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod caps;
 mod client;
+mod conformance;
+mod cut;
 mod drain;
 mod facts;
+mod floods;
 mod frames;
 mod handshake;
+mod plain;
 mod scanning;
+mod secure;
 mod server;
 mod sessions;
 mod slow;

@@ -34,6 +34,20 @@ async fn half_a_frame_and_then_silence_is_closed_with_1008() {
 }
 
 #[actix_web::test]
+async fn half_a_frame_that_came_before_a_pause_of_ours_is_closed_after_it() {
+    let server = Server::with(Timings { half_frame: SHORT, ..Timings::default() });
+    let mut client = Client::open(server.addr).await;
+    // One task less than may be under way; the next one ends at once, and with it the pause.
+    for _ in 0..15 {
+        client.text("never").await;
+    }
+    let half = &frame(FIN | TEXT, b"hello")[..9];
+    client.send([&frame(FIN | TEXT, b"slowly"), half].concat()).await;
+    assert_eq!(client.next_text().await, "done");
+    assert_eq!(client.closed().await.0, 1008);
+}
+
+#[actix_web::test]
 async fn a_dripped_frame_is_half_a_frame_but_a_dripped_row_of_frames_is_not() {
     let server = Server::with(Timings { half_frame: SHORT, ..Timings::default() });
     let mut dripped = Client::open(server.addr).await;

@@ -91,6 +91,34 @@ async fn whoever_waits_for_a_thread_that_panics_is_told_that_nobody_knows() {
     assert_eq!(store.write(|_| Ok(())).await, Ok(()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_writer_is_not_waited_for_by_everybody() {
+    let held = held_up().await;
+    let store = &held.store;
+    // Those who came first wait for the whole deadline.
+    let first: Vec<_> = (0..5)
+        .map(|_| {
+            let store = Arc::clone(store);
+            tokio::spawn(async move { store.write(|_| Ok(())).await })
+        })
+        .collect();
+    for waiting in first {
+        assert!(matches!(waiting.await.unwrap(), Err(StoreError::MaybeApplied(_))));
+    }
+    let asked = std::time::Instant::now();
+    assert!(matches!(store.write(|_| Ok(())).await, Err(StoreError::Away { .. })));
+    assert_eq!(runs(store).await, 0, "reads go on");
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    drop(held.release);
+    // After the pause one is let through, and finds that the store answers.
+    let deadline = asked + Duration::from_secs(15);
+    while store.write(|_| Ok(())).await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "never tried again");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.write_circuit.state(), CircuitState::Closed);
+}
+
 #[tokio::test]
 async fn a_store_that_was_silent_refuses_at_once_and_is_asked_again() {
     let folder = tempfile::tempdir().unwrap();
