@@ -10,6 +10,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
@@ -63,7 +64,9 @@ impl Server {
     pub async fn run(arguments: &'static [&'static str], settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        // The server closes what idles for 5 s; a request must not meet that on its way.
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(2));
+        let http = http.timeout(PATIENCE).build().unwrap();
         let (base, secret) = (String::new(), String::new());
         let mut server = Self { child: None, folder, arguments, settings, starts: 0, base, secret, http };
         server.boot().await;
