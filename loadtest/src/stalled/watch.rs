@@ -80,7 +80,8 @@ impl Watch {
             stage.wait_until(next_us);
             let sample = self.look(stage)?;
             if next_us >= end_us || enough(&sample) {
-                let (to_us, cpu_ns) = (sample.at_us, host::cpu_ns(self.pid)? - cpu_before_ns);
+                // A thread of the server that ended meanwhile took its share with it.
+                let (to_us, cpu_ns) = (sample.at_us, host::cpu_ns(self.pid)?.saturating_sub(cpu_before_ns));
                 return Ok(Span { from_us, to_us, server_cores: cpu_ns as f64 / 1e3 / (to_us - from_us) as f64 });
             }
         }

@@ -18,6 +18,7 @@ use crate::domain::fix::Flag;
 use crate::domain::fix::Refusal;
 use crate::domain::fix::Verdict;
 use crate::domain::time::Millis;
+use crate::protocol::close::CloseCode;
 use crate::protocol::fix::Unreadable;
 use crate::protocol::outbound::FixNotice;
 use crate::protocol::outbound::encode;
@@ -199,6 +200,15 @@ impl DriverActor {
         self.send(encode(&FixNotice { kind, seq, code }));
     }
 
+    /// More waits for the store than may. One fix left out would be a hole under those after it, so the connection ends, and the
+    /// device goes on from the `last_seq` of its next welcome.
+    fn shed(&mut self) {
+        if let Some(link) = self.link.take() {
+            link.outbox.close(CloseCode::TooMany, "more fixes wait for the store than may");
+            self.heard_at = clock::now();
+        }
+    }
+
     fn notices_waiting(&self) -> usize {
         self.link.as_ref().map_or(0, |link| link.outbox.state().events)
     }
@@ -216,7 +226,7 @@ impl Handler<ReportFix> for DriverActor {
             Err(unreadable) => unreadable.seq,
         };
         if self.is_full() {
-            self.notify("rejected", seq, "busy");
+            self.shed();
             return;
         }
         match self.take(message.fix, false, message.read_at, ctx) {

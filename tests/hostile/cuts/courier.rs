@@ -73,8 +73,11 @@ impl Courier {
     }
 
     fn check_patience(&self, knife: &Knife) -> Result<(), String> {
-        let is_stuck = !knife.is_cutting() && self.news_at.elapsed() > PATIENCE;
-        if is_stuck { Err(format!("{} of {} settled", self.settled, self.fixes.len())) } else { Ok(()) }
+        if knife.is_cutting() || self.news_at.elapsed() < PATIENCE {
+            return Ok(());
+        }
+        let recent = &self.diary[self.diary.len().saturating_sub(40)..];
+        Err(format!("{}: {} of {} settled; lately: {recent:#?}", self.name, self.settled, self.fixes.len()))
     }
 
     /// One connection, to its end.

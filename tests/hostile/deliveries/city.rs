@@ -172,7 +172,15 @@ impl City {
     }
 
     async fn shift(&self, driver: &Driver, wish: Value) {
-        driver.caller.post(&format!("/drivers/{}/status", driver.id), wish).await.expect(200);
+        let path = format!("/drivers/{}/status", driver.id);
+        loop {
+            let reply = driver.caller.post(&path, wish.clone()).await;
+            // Ten operators change the driver meanwhile, and a slow disk lets them be first many times over.
+            if reply.body["code"] != "conflict" {
+                reply.expect(200);
+                return;
+            }
+        }
     }
 
     async fn react(&self, driver: &Driver, frame: &Value, dice: &mut Dice) {

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
@@ -65,7 +66,9 @@ impl Server {
 
     /// The program started with these arguments.
     pub async fn run(arguments: &'static [&'static str], settings: &[(&str, &str)]) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        // The server closes what idles for 4 s; a request must not meet that on its way.
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(2));
+        let http = http.timeout(PATIENCE).build().unwrap();
         Self::run_for(arguments, settings, http, None).await
     }
 
