@@ -31,9 +31,9 @@ const SEND_BUFFER_BYTES: usize = 32 * 1024;
 const NOTSENT_LOWAT_BYTES: u32 = 4 * 1024;
 /// Unacknowledged for so long, the kernel gives the connection up.
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
-/// A connection that ends after its news has been stuck for so long was given up by the kernel: it counts from its first
-/// unanswered try, and the warden looks once a second.
-const GIVEN_UP: Duration = Duration::from_secs(5);
+/// A connection that ends after its news has been stuck for so long was given up by the kernel, which counts from its first
+/// unanswered try: well before the last of its room is used up.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 /// Tasks a session may have under way before no more is read from its client.
 const TASKS_MAX: u32 = 16;
 
@@ -198,7 +198,7 @@ impl Conn {
     }
 
     /// Whether the kernel ended it because nothing was taken in, which it mostly does before the warden: what was to be
-    /// sent had been stuck for most of that time.
+    /// sent had been stuck.
     pub(super) fn was_given_up(&self) -> bool {
         let stuck = self.stuck.get().map(|(since, _)| tick().since(since));
         !self.was_reset.get() && stuck.is_some_and(|stuck| stuck >= GIVEN_UP)
