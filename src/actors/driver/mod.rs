@@ -4,6 +4,7 @@
 //! socket. Knows nothing of sockets but an outbox; knows orders only by id. When it dies, the next look-up makes a new one from the store: an
 //! unacknowledged fix is sent again by the device, an open offer is read back.
 
+mod attaching;
 mod intake;
 mod messages;
 mod offering;
@@ -53,7 +54,6 @@ use actix::Addr;
 use actix::AsyncContext;
 use actix::Context;
 use actix::Handler;
-use actix::MessageResult;
 use actix::fut::ActorFutureExt;
 use actix::fut::wrap_future;
 use bytestring::ByteString;
@@ -343,43 +343,6 @@ impl Actor for DriverActor {
         self.world.directory.remove_driver(&self.driver_id, &ctx.address());
         if let Some(link) = self.link.take() {
             link.outbox.close(CloseCode::Restarting, "retry_ms=300");
-        }
-    }
-}
-
-impl Handler<GetGreeting> for DriverActor {
-    type Result = MessageResult<GetGreeting>;
-
-    fn handle(&mut self, _message: GetGreeting, _ctx: &mut Context<Self>) -> Self::Result {
-        self.heard_at = clock::now();
-        MessageResult(Greeting { last_seq: self.ledger.settled_up_to(), status: self.status() })
-    }
-}
-
-impl Handler<AttachSession> for DriverActor {
-    type Result = ();
-
-    fn handle(&mut self, message: AttachSession, _ctx: &mut Context<Self>) {
-        const TOOK_OVER: &str = "a newer connection of this driver took over";
-        if self.link.as_ref().is_some_and(|link| link.session > message.session) {
-            message.outbox.close(CloseCode::Replaced, TOOK_OVER);
-            return;
-        }
-        if let Some(older) = self.link.replace(Link { session: message.session, outbox: message.outbox }) {
-            older.outbox.close(CloseCode::Replaced, TOOK_OVER);
-        }
-        self.resend_offer();
-    }
-}
-
-impl Handler<DetachSession> for DriverActor {
-    type Result = ();
-
-    fn handle(&mut self, message: DetachSession, _ctx: &mut Context<Self>) {
-        if self.link.as_ref().is_some_and(|link| link.session == message.session) {
-            self.link = None;
-            // Silence counts from here.
-            self.heard_at = clock::now();
         }
     }
 }
