@@ -32,6 +32,8 @@ pub struct Call {
     pub summary: &'static str,
     /// More, where the line is not enough.
     pub about: &'static str,
+    /// Whether it is taken from its caller's budget.
+    pub limited: bool,
     /// Who may; empty for everybody, even without a token.
     pub roles: Vec<Role>,
     /// The schema, in place, of the type whose fields are the query's parameters.
@@ -103,6 +105,7 @@ impl Call {
             tag: "",
             summary,
             about: "",
+            limited: false,
             roles: Vec::new(),
             query: None,
             body: None,
@@ -132,7 +135,8 @@ impl Call {
                 self.roles.push(role);
             }
         }
-        let limited = rule.class != Class::Free;
+        self.limited |= rule.class != Class::Free;
+        let limited = self.limited;
         let call = if self.roles.is_empty() { self } else { self.refuses(WITH_TOKEN) };
         if limited { call.refuses(&[Code::TooMany]) } else { call }
     }

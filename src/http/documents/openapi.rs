@@ -59,10 +59,20 @@ pub fn openapi() -> Value {
             "headers": {
                 "X-Request-Id": header("Names this request in logs and problems."),
                 "Retry-After": header("Seconds to wait before the next try."),
+                "RateLimit": header("What is left of the caller's budget, and in how many seconds there is more: `\"browse\";r=996;t=1`. Absent for services."),
+                "RateLimit-Policy": header("The budget and its window in seconds: `\"browse\";q=1000;w=60`. Absent for services."),
                 "WWW-Authenticate": header("RFC 6750: what kind of token is wanted."),
             },
         },
     })
+}
+
+/// Where the caller stands with their budget; a service has none, and gets neither.
+fn with_budget(mut headers: Value) -> Value {
+    for name in ["RateLimit", "RateLimit-Policy"] {
+        headers[name] = json!({ "$ref": format!("#/components/headers/{name}") });
+    }
+    headers
 }
 
 fn header(about: &str) -> Value {
@@ -143,7 +153,7 @@ fn query(call: &Call, schemas: &mut Schemas) -> Vec<Value> {
 fn responses(call: &Call, schemas: &mut Schemas, refused: &mut Map<String, Value>) -> Value {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in &call.answers {
-        responses.insert(answer.status.to_string(), good(answer, schemas));
+        responses.insert(answer.status.to_string(), good(answer, call.limited, schemas));
     }
     for (status, codes) in refusals(call) {
         let refusal = refusal(status, &codes);
@@ -159,8 +169,11 @@ fn responses(call: &Call, schemas: &mut Schemas, refused: &mut Map<String, Value
     json!(responses)
 }
 
-fn good(answer: &Answer, schemas: &mut Schemas) -> Value {
+fn good(answer: &Answer, limited: bool, schemas: &mut Schemas) -> Value {
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
+    if limited {
+        headers = with_budget(headers);
+    }
     for (name, about) in answer.headers {
         headers[*name] = header(about);
     }
@@ -190,6 +203,9 @@ fn refusal(status: u16, codes: &BTreeSet<Code>) -> Value {
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
     if matches!(status, 429 | 503) {
         headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
+    }
+    if status == 429 {
+        headers = with_budget(headers);
     }
     if status == 401 {
         headers["WWW-Authenticate"] = json!({ "$ref": "#/components/headers/WWW-Authenticate" });
