@@ -19,6 +19,7 @@ pub use metrics::Metrics;
 
 use tracing::Level;
 use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -38,8 +39,15 @@ pub fn start_logs(directives: &str) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
 }
 
+/// The part of the framework that speaks of requests it cannot read.
+const CLIENTS_FAULTS: &str = "actix_http";
+
 /// At trace level libraries print requests with their tokens and frames with their positions. Ours
-/// never does.
+/// never does. And the framework calls it an error when a client sends nonsense, which anybody can as often as they like: it is
+/// answered 400, and told only to those who asked for `debug`.
 fn may_be_heard(line: &Metadata<'_>) -> bool {
+    if line.target().starts_with(CLIENTS_FAULTS) {
+        return LevelFilter::current() >= LevelFilter::DEBUG;
+    }
     *line.level() <= Level::DEBUG || line.target().starts_with("beeline")
 }

@@ -199,3 +199,16 @@ async fn row_30_http_2_without_being_asked_is_refused_and_closed() {
     let (said, _) = sent(&server, behind.as_bytes()).await;
     assert!(said.starts_with("HTTP/1.1 426") && !said.contains("HTTP/1.1 101"), "{said}");
 }
+
+#[tokio::test]
+async fn nonsense_raises_no_alarm_in_the_log() {
+    let server = Server::start().await;
+    for nonsense in
+        ["GET / HTTP/9.9\r\nHost: x\r\n\r\n", "\u{0}\u{16}\u{3}\u{1}\r\n\r\n", "GET / HTTP/1.1\r\nHo st: x\r\n\r\n"]
+    {
+        let answer = asked(&server, nonsense.to_owned()).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+    }
+    let log = server.log_text();
+    assert!(!log.contains("\"ERROR\"") && !log.contains("\"WARN\""), "{log}");
+}
