@@ -2,6 +2,7 @@
 //!
 //! Any of them may die at any moment; the `directory` makes a new one, which reloads from the store.
 
+pub mod audience;
 pub mod board;
 pub mod cell;
 pub mod demand;

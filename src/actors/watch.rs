@@ -1,10 +1,10 @@
 //! Who may see which driver, and the pushes to them.
 //!
-//! An [`Audience`] is everybody who follows one order; it lasts as long as the order. A [`Watch`] is that audience's right to see one driver:
+//! An [`Audience`] lasts as long as its order. A [`Watch`] is that audience's right to see one driver:
 //! it begins with an assignment, is a lease that only the store renews, and once revoked nothing passes, not even a push under way on another thread.
 //! Cells find the watches of their residents in the [`WatchRegistry`], so a crossing or a dead cell loses none.
 
-use crate::actors::outbox::Event;
+use crate::actors::audience::Audience;
 use crate::actors::outbox::Outbox;
 use crate::domain::eta;
 use crate::domain::fix::Fix;
@@ -25,64 +25,6 @@ use std::time::Instant;
 
 /// Time for which one look at the store lets a watch push. The steward renews it well before.
 pub const LEASE_MS: i64 = 5_000;
-
-/// One socket that follows an order.
-#[derive(Clone)]
-pub struct Member {
-    /// Number of the session on this node.
-    pub session: u64,
-    /// Where its frames go.
-    pub outbox: Arc<Outbox>,
-}
-
-/// Everybody who follows one order.
-#[derive(Default)]
-pub struct Audience {
-    members: Mutex<Vec<Member>>,
-}
-
-impl Audience {
-    /// Adds a member, in place of an earlier subscription of the same session.
-    pub fn join(&self, member: Member) {
-        let mut members = self.members.lock();
-        members.retain(|other| other.session != member.session);
-        members.push(member);
-    }
-
-    /// Removes a session.
-    pub fn leave(&self, session: u64) {
-        self.members.lock().retain(|member| member.session != session);
-    }
-
-    /// Whether nobody follows.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.members.lock().is_empty()
-    }
-
-    /// Queues an event for everybody; who cannot take it any more is dropped.
-    pub fn event(&self, order_id: &OrderId, seq: i64, text: &ByteString) {
-        self.members
-            .lock()
-            .retain(|member| member.outbox.event(Event { text: text.clone(), tag: Some((order_id.clone(), seq)) }));
-    }
-
-    /// Replaces the newest frame about the order for everybody.
-    fn latest(&self, order_id: &OrderId, text: &ByteString, read_at: Instant) {
-        self.members.lock().retain(|member| member.outbox.latest(order_id, text.clone(), read_at));
-    }
-
-    fn clear_latest(&self, order_id: &OrderId) {
-        for member in self.members.lock().iter() {
-            member.outbox.clear_latest(order_id);
-        }
-    }
-
-    /// Tells everybody to look at their subscriptions: the actor behind them is gone.
-    pub fn poke(&self) {
-        self.members.lock().retain(|member| member.outbox.poke());
-    }
-}
 
 /// What the audience was told last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What an order actor is told.
 
-use crate::actors::watch::Member;
+use crate::actors::audience::Member;
 use crate::domain::ids::DriverId;
 use crate::domain::order::Order;
 use crate::domain::order::OrderEvent;

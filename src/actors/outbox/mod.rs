@@ -8,10 +8,14 @@
 //! On failure: a full event queue drops the events and closes the session with 4413 (the client resumes with
 //! `after`); once a session has been closed or is gone every push answers `false`, and the producer forgets it.
 
+mod owed;
 mod pending;
 
 #[cfg(test)]
 mod tests;
+
+pub use owed::Landed;
+pub use owed::Owed;
 
 use crate::domain::ids::OrderId;
 use crate::protocol::close::CloseCode;
@@ -21,6 +25,7 @@ use actix::dev::SendError;
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use pending::Pending;
+use pending::Taken;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -118,7 +123,7 @@ pub struct Outbox {
 thread_local! {
     /// Where a drain puts what it takes out, so that the session is called with the lock open and without an
     /// allocation for each wake-up. Kept by the thread rather than the session: 20,000 sessions share it.
-    static TAKEN: Cell<Vec<Out>> = const { Cell::new(Vec::new()) };
+    static TAKEN: Cell<Vec<Taken>> = const { Cell::new(Vec::new()) };
 }
 
 /// The emptied buffer is kept up to this many entries.
@@ -129,7 +134,31 @@ impl Outbox {
     ///
     /// `read_at` is when the news came into this process.
     pub fn latest(&self, order: &OrderId, text: ByteString, read_at: Instant) -> bool {
-        self.push(|pending| pending.put_latest(order, text, read_at))
+        let mut owed = None;
+        let taken_in = self.push(|pending| {
+            owed = pending.put_latest(order, text, read_at);
+            true
+        });
+        // What is owed is older than this; asking for it, now that the outbox is open, is how the session is a reader again.
+        let _ = owed.and_then(Owed::settle);
+        taken_in
+    }
+
+    /// Puts the newest frame about `order` unless an older one has not been read; that is replaced by what `owed` makes, and the newest is
+    /// asked for when the session reads again.
+    pub fn latest_or_owed(
+        &self,
+        order: &OrderId,
+        text: &ByteString,
+        read_at: Instant,
+        owed: impl FnOnce() -> Owed,
+    ) -> Landed {
+        let mut landed = Landed::Gone;
+        let taken_in = self.push(|pending| {
+            landed = pending.put_latest_or_owed(order, text, read_at, owed);
+            true
+        });
+        if taken_in { landed } else { Landed::Gone }
     }
 
     /// Takes back the newest frame about `order` if it has not been sent: who may not see an order any more must not
@@ -209,8 +238,16 @@ impl Outbox {
         self.woken.swap(false, Ordering::AcqRel);
         let mut taken = TAKEN.take();
         self.pending.lock().take_into(&mut taken);
-        for out in taken.drain(..) {
-            send(out);
+        for taken in taken.drain(..) {
+            match taken {
+                Taken::Ready(out) => send(out),
+                Taken::Owed { owed, replaced } => {
+                    if let Some(latest) = owed.settle() {
+                        let replaced = latest.replaced.saturating_add(replaced);
+                        send(Out::Latest(Latest { replaced, ..latest }));
+                    }
+                }
+            }
         }
         if taken.capacity() <= TAKEN_KEEP {
             TAKEN.set(taken);

@@ -1,9 +1,11 @@
 //! What an outbox holds, without the sharing and the waking.
 
 use super::Event;
+use super::Landed;
 use super::Latest;
 use super::Out;
 use super::OutboxState;
+use super::Owed;
 use crate::domain::ids::OrderId;
 use crate::limits::OUTBOX_MAX_EVENTS;
 use crate::protocol::close::CloseCode;
@@ -28,8 +30,38 @@ pub(super) struct Pending {
     conflated: Vec<i64>,
     events: VecDeque<Event>,
     /// A customer watches a handful of orders: a linear search beats a map.
-    latest: Vec<Latest>,
+    latest: Vec<Slot>,
     close: Closing,
+}
+
+/// The place of the newest frame about one order.
+struct Slot {
+    order: OrderId,
+    newest: Newest,
+    /// How many this one has replaced before any was sent.
+    replaced: u32,
+}
+
+enum Newest {
+    Here { text: ByteString, read_at: Instant },
+    Owed(Owed),
+}
+
+/// What a drain takes out.
+pub(super) enum Taken {
+    Ready(Out),
+    /// To be asked for with the outbox open.
+    Owed { owed: Owed, replaced: u32 },
+}
+
+impl Slot {
+    fn take(self) -> Taken {
+        let Self { order, newest, replaced } = self;
+        match newest {
+            Newest::Here { text, read_at } => Taken::Ready(Out::Latest(Latest { order, text, read_at, replaced })),
+            Newest::Owed(owed) => Taken::Owed { owed, replaced },
+        }
+    }
 }
 
 /// How far the end has come.
@@ -47,15 +79,38 @@ impl Pending {
         !matches!(self.close, Closing::Open)
     }
 
-    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) -> bool {
-        if let Some(slot) = self.latest.iter_mut().find(|slot| slot.order == *order) {
-            slot.text = text;
-            slot.read_at = read_at;
-            slot.replaced = slot.replaced.saturating_add(1);
-        } else {
-            self.latest.push(Latest { order: order.clone(), text, read_at, replaced: 0 });
+    /// Answers what the slot owed before.
+    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) -> Option<Owed> {
+        let newest = Newest::Here { text, read_at };
+        let Some(slot) = self.slot(order) else {
+            self.latest.push(Slot { order: order.clone(), newest, replaced: 0 });
+            return None;
+        };
+        slot.replaced = slot.replaced.saturating_add(1);
+        match std::mem::replace(&mut slot.newest, newest) {
+            Newest::Here { .. } => None,
+            Newest::Owed(owed) => Some(owed),
         }
-        true
+    }
+
+    pub(super) fn put_latest_or_owed(
+        &mut self,
+        order: &OrderId,
+        text: &ByteString,
+        read_at: Instant,
+        owed: impl FnOnce() -> Owed,
+    ) -> Landed {
+        if let Some(slot) = self.slot(order) {
+            slot.newest = Newest::Owed(owed());
+            return Landed::Unread;
+        }
+        let newest = Newest::Here { text: text.clone(), read_at };
+        self.latest.push(Slot { order: order.clone(), newest, replaced: 0 });
+        Landed::Taken
+    }
+
+    fn slot(&mut self, order: &OrderId) -> Option<&mut Slot> {
+        self.latest.iter_mut().find(|slot| slot.order == *order)
     }
 
     pub(super) fn clear_latest(&mut self, order: &OrderId) {
@@ -102,22 +157,22 @@ impl Pending {
         false
     }
 
-    pub(super) fn take_into(&mut self, taken: &mut Vec<Out>) {
+    pub(super) fn take_into(&mut self, taken: &mut Vec<Taken>) {
         if std::mem::take(&mut self.ping) {
-            taken.push(Out::Ping);
+            taken.push(Taken::Ready(Out::Ping));
         }
         // Events first: an ack counts refused fixes as settled because their sender has been told.
-        taken.extend(self.events.drain(..).map(Out::Event));
+        taken.extend(self.events.drain(..).map(|event| Taken::Ready(Out::Event(event))));
         self.take_acks(taken);
-        taken.extend(self.latest.drain(..).map(Out::Latest));
+        taken.extend(self.latest.drain(..).map(Slot::take));
         if std::mem::take(&mut self.poke) {
-            taken.push(Out::Poke);
+            taken.push(Taken::Ready(Out::Poke));
         }
         match std::mem::take(&mut self.close) {
             Closing::Open => {}
             Closing::Due(code, reason) => {
                 self.close = Closing::Told(code);
-                taken.push(Out::Close(code, reason));
+                taken.push(Taken::Ready(Out::Close(code, reason)));
             }
             told @ Closing::Told(_) => self.close = told,
         }
@@ -125,7 +180,7 @@ impl Pending {
 
     /// One frame, or several when the conflated seqs are many. A frame claims no seq above the last conflated one it
     /// lists unless it is the last frame: else the client would take a seq listed in the next one for stored.
-    fn take_acks(&mut self, taken: &mut Vec<Out>) {
+    fn take_acks(&mut self, taken: &mut Vec<Taken>) {
         let Some(up_to) = self.ack.take() else { return };
         let mut rest = std::mem::take(&mut self.conflated);
         rest.sort_unstable();
@@ -134,11 +189,11 @@ impl Pending {
         while rest.len() > ACK_MAX_CONFLATED {
             let later = rest.split_off(ACK_MAX_CONFLATED);
             let claim = rest.last().map_or(up_to, |last| (*last).clamp(before.min(up_to), up_to));
-            taken.push(Out::Ack { up_to: claim, conflated: rest });
+            taken.push(Taken::Ready(Out::Ack { up_to: claim, conflated: rest }));
             rest = later;
         }
         let claim = up_to.max(before);
-        taken.push(Out::Ack { up_to: claim, conflated: rest });
+        taken.push(Taken::Ready(Out::Ack { up_to: claim, conflated: rest }));
         self.acked = Some(claim);
     }
 

@@ -1,6 +1,7 @@
 //! Actors together: real ones on two threads, over the real store in a folder of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audience;
 mod crossing;
 mod deaths;
 mod offers;
@@ -24,7 +25,7 @@ use crate::actors::outbox::Out;
 use crate::actors::outbox::Outbox;
 use crate::actors::payment::InstantMock;
 use crate::actors::recorder::Recorder;
-use crate::actors::watch::Member;
+use crate::actors::audience::Member;
 use crate::actors::world::Tuning;
 use crate::actors::world::World;
 use crate::clock;

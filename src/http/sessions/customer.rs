@@ -11,7 +11,7 @@ use crate::actors::desk::store_problem;
 use crate::actors::mailbox::tell;
 use crate::actors::order::SubscribeOrder;
 use crate::actors::order::UnsubscribeOrder;
-use crate::actors::watch::Member;
+use crate::actors::audience::Member;
 use crate::actors::world::World;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
