@@ -14,6 +14,8 @@ pub use messages::RecheckOrder;
 pub use messages::SubscribeOrder;
 pub use messages::UnsubscribeOrder;
 
+use crate::actors::audience::Audience;
+use crate::actors::audience::Member;
 use crate::actors::board::Alert;
 use crate::actors::board::OrderSeen;
 use crate::actors::cell::CloseOrder;
@@ -24,9 +26,7 @@ use crate::actors::desk;
 use crate::actors::driver::OrderChanged;
 use crate::actors::engagements::Engagement;
 use crate::actors::mailbox::tell;
-use crate::actors::audience::Audience;
 use crate::actors::watch::LEASE_MS;
-use crate::actors::audience::Member;
 use crate::actors::watch::Watch;
 use crate::actors::world::World;
 use crate::clock;

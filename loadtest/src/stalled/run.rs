@@ -130,7 +130,12 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
 
     host::forget_resident_peak(pid)?;
     let stopped = idlers.stop(row.kind)?;
-    let filling = watch.span(&stage, patience, |sample| sample.open == 0 || sample.waiting == row.stalled)?;
+    // As long as anything more is taken in for them they are readers to the server, and cost what readers cost.
+    let mut queued_bytes = 0;
+    let filling = watch.span(&stage, patience, |sample| {
+        let grows = sample.queued_bytes > std::mem::replace(&mut queued_bytes, sample.queued_bytes);
+        sample.open == 0 || sample.waiting == row.stalled && !grows
+    })?;
     let stalled = watch.span(&stage, patience.saturating_sub(filling.length()), |sample| sample.open == 0)?;
     let peak_kib = host::resident_peak_kib(pid)?;
     let last = watch.look(&stage)?;

@@ -71,7 +71,12 @@ impl Watch {
     }
 
     /// Looks again and again for `length`, or until `enough` says so of a look; returns when that was.
-    pub fn span(&mut self, stage: &Stage, length: Duration, enough: impl Fn(&Sample) -> bool) -> anyhow::Result<Span> {
+    pub fn span(
+        &mut self,
+        stage: &Stage,
+        length: Duration,
+        mut enough: impl FnMut(&Sample) -> bool,
+    ) -> anyhow::Result<Span> {
         let (from_us, cpu_before_ns) = (stage.now_us(), host::cpu_ns(self.pid)?);
         let end_us = from_us + length.as_micros() as u64;
         let mut next_us = from_us;

@@ -6,8 +6,8 @@
 use super::OrderActor;
 use super::SubscribeOrder;
 use super::UnsubscribeOrder;
-use crate::actors::outbox::Event;
 use crate::actors::audience::Member;
+use crate::actors::outbox::Event;
 use crate::limits::OUTBOX_MAX_EVENTS;
 use crate::protocol::outbound::order_frame;
 use actix::AsyncContext;

@@ -51,7 +51,10 @@ enum Newest {
 pub(super) enum Taken {
     Ready(Out),
     /// To be asked for with the outbox open.
-    Owed { owed: Owed, replaced: u32 },
+    Owed {
+        owed: Owed,
+        replaced: u32,
+    },
 }
 
 impl Slot {

@@ -9,6 +9,7 @@ mod recording;
 mod stewarding;
 mod watching;
 
+use crate::actors::audience::Member;
 use crate::actors::cell::Cell;
 use crate::actors::desk;
 use crate::actors::desk::Draft;
@@ -25,7 +26,6 @@ use crate::actors::outbox::Out;
 use crate::actors::outbox::Outbox;
 use crate::actors::payment::InstantMock;
 use crate::actors::recorder::Recorder;
-use crate::actors::audience::Member;
 use crate::actors::world::Tuning;
 use crate::actors::world::World;
 use crate::clock;

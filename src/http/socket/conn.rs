@@ -16,6 +16,7 @@ use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::io;
 use std::net::Shutdown;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
@@ -29,8 +30,9 @@ use std::time::Duration;
 const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Unsent bytes in the kernel above which a write is refused, so that news waits in the outbox, where it conflates.
 const NOTSENT_LOWAT_BYTES: u32 = 4 * 1024;
-/// Unacknowledged for so long, the kernel gives the connection up.
-const USER_TIMEOUT: Duration = Duration::from_secs(8);
+/// Unacknowledged for so long, the kernel gives the connection up: each after a time of its own, so that a thousand who stopped together
+/// do not end together, in a moment that everybody else on the thread would feel.
+const USER_TIMEOUT: Range<Duration> = Duration::from_secs(7)..Duration::from_secs(9);
 /// A connection that ends after its news has been stuck for so long was given up by the kernel, which counts from its first
 /// unanswered try: well before the last of its room is used up.
 const GIVEN_UP: Duration = Duration::from_secs(1);
@@ -91,7 +93,7 @@ impl Conn {
         socket.set_tcp_nodelay(true)?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         socket.set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)?;
-        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+        socket.set_tcp_user_timeout(Some(rand::random_range(USER_TIMEOUT)))?;
         let now = tick();
         Ok(Self {
             fd: stream.as_raw_fd(),
@@ -268,7 +270,18 @@ mod tests {
         let send_buffer = socket.send_buffer_size().unwrap();
         assert!((SEND_BUFFER_BYTES..=2 * SEND_BUFFER_BYTES).contains(&send_buffer), "{send_buffer}");
         assert_eq!(socket.tcp_notsent_lowat().unwrap(), NOTSENT_LOWAT_BYTES);
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        assert!(USER_TIMEOUT.contains(&socket.tcp_user_timeout().unwrap().unwrap()));
+    }
+
+    #[test]
+    fn those_who_stop_together_are_not_given_up_together() {
+        let connections: Vec<_> = (0..64).map(|_| connect()).collect();
+        let given_up = connections.iter().map(|(_client, ours)| {
+            Conn::adopt(ours, Arc::default()).unwrap();
+            SockRef::from(ours).tcp_user_timeout().unwrap().unwrap().as_millis() / 100
+        });
+        let moments = given_up.collect::<std::collections::BTreeSet<_>>().len();
+        assert!(moments >= 10, "{moments} tenths of a second of 20");
     }
 
     #[test]
