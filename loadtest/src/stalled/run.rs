@@ -131,10 +131,12 @@ pub fn play_server(server: &Server, side: &Side, row: &Row, args: &StalledArgs) 
     host::forget_resident_peak(pid)?;
     let stopped = idlers.stop(row.kind)?;
     // As long as anything more is taken in for them they are readers to the server, and cost what readers cost.
-    let mut queued_bytes = 0;
+    // One look at which nothing has been added can be a pause between two fixes.
+    let (mut queued_bytes, mut unchanged) = (0, 0);
     let filling = watch.span(&stage, patience, |sample| {
-        let grows = sample.queued_bytes > std::mem::replace(&mut queued_bytes, sample.queued_bytes);
-        sample.open == 0 || sample.waiting == row.stalled && !grows
+        let before = std::mem::replace(&mut queued_bytes, sample.queued_bytes);
+        unchanged = if sample.waiting == row.stalled && sample.queued_bytes == before { unchanged + 1 } else { 0 };
+        sample.open < row.stalled || unchanged == 2
     })?;
     let stalled = watch.span(&stage, patience.saturating_sub(filling.length()), |sample| sample.open == 0)?;
     let peak_kib = host::resident_peak_kib(pid)?;
