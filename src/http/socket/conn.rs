@@ -29,7 +29,7 @@ use std::time::Duration;
 /// Bytes the kernel may hold for one client.
 const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Unsent bytes in the kernel above which a write is refused, so that news waits in the outbox, where it conflates.
-const NOTSENT_LOWAT_BYTES: u32 = 1024;
+const NOTSENT_LOWAT_BYTES: u32 = 4 * 1024;
 /// Unacknowledged for so long, the kernel gives the connection up: each after a time of its own, so that a thousand who stopped together
 /// do not end together, in a moment that everybody else on the thread would feel.
 const USER_TIMEOUT: Range<Duration> = Duration::from_secs(7)..Duration::from_secs(9);

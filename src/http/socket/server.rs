@@ -34,7 +34,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// Bytes of response the dispatcher gathers before it writes; more would be frames that no longer conflate.
-const WRITE_BUFFER_BYTES: usize = 1024;
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// The first request's head must have come by then.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection on which nothing comes is kept for another request; the warden ends one on which something does.
