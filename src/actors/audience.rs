@@ -96,6 +96,17 @@ impl Audience {
         });
     }
 
+    /// Gives one member a frame of their own, in place of what they have not read. One who was behind is a reader again: what is
+    /// pushed from here on comes after it.
+    pub(super) fn show(&self, member: &Member, order_id: &OrderId, text: ByteString) {
+        let mut members = self.members.lock();
+        if let Some(outbox) = members.behind.remove(&member.session) {
+            members.reading.push(Member { session: member.session, outbox });
+        }
+        // Under the lock, so that no push and nobody who catches up comes in between.
+        member.outbox.latest(order_id, text, Instant::now());
+    }
+
     /// Takes back what was shown last from all who have not read it.
     pub(super) fn clear_latest(&self, order_id: &OrderId) {
         let mut members = self.members.lock();
@@ -114,7 +125,7 @@ impl Audience {
     /// `since`, which went by unread, too.
     pub(super) fn catch_up(&self, session: u64, since: u64) -> Option<Latest> {
         let mut members = self.members.lock();
-        // Who is not there has left, or has joined anew and is shown the present by itself.
+        // Who is not there has left, or has joined anew or been shown something, which comes by itself.
         let outbox = members.behind.remove(&session)?;
         members.reading.push(Member { session, outbox });
         let missed = members.frames - since + 1;

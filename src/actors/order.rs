@@ -249,13 +249,12 @@ impl OrderActor {
 
     /// Has the driver's cell show where the driver is, to everybody or to one new member.
     fn show(&self, watch: &Arc<Watch>, member: Option<&Member>) {
-        let outbox = member.map(|member| member.outbox.clone());
         let cell = self.world.live.get(&watch.driver_id).and_then(|live| self.world.cell(live.cell).ok());
-        match (cell, outbox) {
+        match (cell, member) {
             (Some(cell), member) => {
-                tell(&cell, WatchDriver { watch: watch.clone(), member });
+                tell(&cell, WatchDriver { watch: watch.clone(), member: member.cloned() });
             }
-            (None, Some(outbox)) => watch.show(&outbox, None, clock::now()),
+            (None, Some(member)) => watch.show(member, None, clock::now()),
             (None, None) => watch.gone(clock::now()),
         }
     }

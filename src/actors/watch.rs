@@ -5,7 +5,7 @@
 //! Cells find the watches of their residents in the [`WatchRegistry`], so a crossing or a dead cell loses none.
 
 use crate::actors::audience::Audience;
-use crate::actors::outbox::Outbox;
+use crate::actors::audience::Member;
 use crate::domain::eta;
 use crate::domain::fix::Fix;
 use crate::domain::geo::Position;
@@ -133,7 +133,7 @@ impl Watch {
     }
 
     /// Shows one member where the driver is now, whatever the others have seen.
-    pub fn show(&self, outbox: &Outbox, fix: Option<&Fix>, now: Millis) {
+    pub fn show(&self, member: &Member, fix: Option<&Fix>, now: Millis) {
         let state = self.state.lock();
         // A newer one that was pushed meanwhile has reached this member as well.
         let is_older = fix.is_some_and(|fix| state.newest.is_some_and(|newest| fix.timestamp < newest));
@@ -144,7 +144,7 @@ impl Watch {
             Some(fix) => self.location(fix, state.heading_to, now),
             None => encode(&LocationGone { order_id: &self.order_id }),
         };
-        outbox.latest(&self.order_id, frame, Instant::now());
+        self.audience.show(member, &self.order_id, frame);
     }
 
     /// Tells everybody, once, that the driver has not been heard of since `since`.

@@ -1,9 +1,9 @@
 //! The drivers inside a cell: their newest fix to those who watch them, silence told, changes reported to the operators' board.
 
 use super::Cell;
+use crate::actors::audience::Member;
 use crate::actors::board::CellReport;
 use crate::actors::mailbox::tell;
-use crate::actors::outbox::Outbox;
 use crate::actors::watch::Pushed;
 use crate::actors::watch::Watch;
 use crate::clock;
@@ -70,7 +70,7 @@ pub struct WatchDriver {
     /// The watch.
     pub watch: Arc<Watch>,
     /// The new member; everybody when absent.
-    pub member: Option<Arc<Outbox>>,
+    pub member: Option<Member>,
 }
 
 impl Cell {
@@ -248,9 +248,9 @@ impl Handler<WatchDriver> for Cell {
         let now = clock::now();
         let Some(resident) = self.residents.get_mut(&watch.driver_id) else {
             // Not here (any more): the cell they are in has read, or will read, the registry; the member is shown what the index knows.
-            if let Some(outbox) = member {
+            if let Some(member) = member {
                 let live = self.world.live.get(&watch.driver_id);
-                watch.show(&outbox, live.as_ref().map(|live| live.fix.as_ref()), now);
+                watch.show(&member, live.as_ref().map(|live| live.fix.as_ref()), now);
             }
             return;
         };
@@ -262,7 +262,7 @@ impl Handler<WatchDriver> for Cell {
         }
         let driver_id = watch.driver_id.clone();
         match member {
-            Some(outbox) => watch.show(&outbox, Some(&resident.fix), now),
+            Some(member) => watch.show(&member, Some(&resident.fix), now),
             None => self.push_all(&driver_id, Instant::now(), ctx),
         }
     }

@@ -134,14 +134,7 @@ impl Outbox {
     ///
     /// `read_at` is when the news came into this process.
     pub fn latest(&self, order: &OrderId, text: ByteString, read_at: Instant) -> bool {
-        let mut owed = None;
-        let taken_in = self.push(|pending| {
-            owed = pending.put_latest(order, text, read_at);
-            true
-        });
-        // What is owed is older than this; asking for it, now that the outbox is open, is how the session is a reader again.
-        let _ = owed.and_then(Owed::settle);
-        taken_in
+        self.push(|pending| pending.put_latest(order, text, read_at))
     }
 
     /// Puts the newest frame about `order` unless an older one has not been read; that is replaced by what `owed` makes, and the newest is

@@ -82,18 +82,15 @@ impl Pending {
         !matches!(self.close, Closing::Open)
     }
 
-    /// Answers what the slot owed before.
-    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) -> Option<Owed> {
+    pub(super) fn put_latest(&mut self, order: &OrderId, text: ByteString, read_at: Instant) -> bool {
         let newest = Newest::Here { text, read_at };
-        let Some(slot) = self.slot(order) else {
+        if let Some(slot) = self.slot(order) {
+            slot.newest = newest;
+            slot.replaced = slot.replaced.saturating_add(1);
+        } else {
             self.latest.push(Slot { order: order.clone(), newest, replaced: 0 });
-            return None;
-        };
-        slot.replaced = slot.replaced.saturating_add(1);
-        match std::mem::replace(&mut slot.newest, newest) {
-            Newest::Here { .. } => None,
-            Newest::Owed(owed) => Some(owed),
         }
+        true
     }
 
     pub(super) fn put_latest_or_owed(

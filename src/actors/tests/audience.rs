@@ -3,6 +3,7 @@
 use super::read;
 use crate::actors::audience::Audience;
 use crate::actors::audience::Member;
+use crate::actors::outbox::Event;
 use crate::actors::outbox::Out;
 use crate::actors::outbox::Outbox;
 use crate::domain::ids::OrderId;
@@ -77,7 +78,8 @@ impl Model {
 
     fn show(&mut self, who: usize) {
         self.frame += 1;
-        self.viewers[who].outbox.latest(&self.order, self.frame.to_string().into(), Instant::now());
+        let member = Member { session: who as u64, outbox: self.viewers[who].outbox.clone() };
+        self.audience.show(&member, &self.order, self.frame.to_string().into());
         self.viewers[who].due = Some(self.frame);
     }
 
@@ -147,4 +149,25 @@ fn what_an_order_owed_is_forgotten_with_it() {
     model.act(Act::Push);
     model.audience = Arc::default();
     assert_eq!(model.read(who).0, [0_u32; 0]);
+}
+
+#[test]
+fn one_who_is_shown_something_while_they_catch_up_is_never_set_back() {
+    let (mut model, who) = (Model::new(), 0);
+    model.act(Act::Join(who));
+    model.act(Act::Push);
+    let outbox = model.viewers[who].outbox.clone();
+    // Events come before positions: what happens as this one is sent happens after the slot was taken out and before what it owes is asked for.
+    outbox.event(Event { text: "0".into(), tag: None });
+    let mut got = Vec::new();
+    outbox.drain(|out| match out {
+        Out::Event(_) => {
+            model.act(Act::Show(who));
+            model.act(Act::Push);
+        }
+        Out::Latest(latest) => got.push(latest.text.parse::<u32>().unwrap()),
+        other => panic!("{other:?}"),
+    });
+    got.extend(model.read(who).0);
+    assert_eq!(got, [4], "joined with 1, then 2, shown 3, then 4");
 }

@@ -34,8 +34,12 @@ fn watch(audience: &Arc<Audience>) -> Arc<Watch> {
 
 fn audience_of(reader: &Reader) -> Arc<Audience> {
     let audience = Arc::new(Audience::default());
-    audience.join(Member { session: 1, outbox: reader.outbox.clone() });
+    audience.join(member_of(reader));
     audience
+}
+
+fn member_of(reader: &Reader) -> Member {
+    Member { session: 1, outbox: reader.outbox.clone() }
 }
 
 #[test]
@@ -64,7 +68,7 @@ fn once_revoked_nothing_lands_however_the_threads_meet() {
         assert!(read(&reader.outbox).is_empty(), "round {round}: what lay there or was owed is gone");
         assert!(pusher.join().unwrap() > 1);
         assert!(read(&reader.outbox).is_empty(), "round {round}: and nothing came after");
-        watch.show(&reader.outbox, Some(&fix(9, NOW + 1_000_000, 1.0)), NOW);
+        watch.show(&member_of(&reader), Some(&fix(9, NOW + 1_000_000, 1.0)), NOW);
         watch.stale(NOW, NOW);
         watch.gone(NOW);
         assert!(read(&reader.outbox).is_empty());
@@ -80,7 +84,7 @@ fn nothing_older_nothing_twice_nothing_too_soon_nothing_without_a_lease() {
     assert_eq!([push(10, 2_000), push(9, 2_000)], [Pushed::Nothing, Pushed::Nothing]);
     assert_eq!(push(11, 500), Pushed::Later(NOW + 1_010));
     assert_eq!(push(11, 1_010), Pushed::Sent);
-    watch.show(&reader.outbox, Some(&fix(10, NOW + 10, 1.0)), NOW + 1_011);
+    watch.show(&member_of(&reader), Some(&fix(10, NOW + 10, 1.0)), NOW + 1_011);
     assert_eq!(reader.of("location")[0]["timestamp"], to_rfc3339(NOW + 11), "a member is not set back");
     assert_eq!(push(6_000, LEASE_MS + 1), Pushed::Nothing);
     watch.gone(NOW + LEASE_MS + 1);
